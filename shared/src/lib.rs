@@ -1,0 +1,4 @@
+//! What api and worker both need: the domain, the queue, the tables, the artifact store and the
+//! configuration. No HTTP, no processes.
+
+pub mod domain;

@@ -1,0 +1,1 @@
+//! Claims jobs and carries them out: load, run, record.

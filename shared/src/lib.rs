@@ -2,3 +2,4 @@
 //! configuration. No HTTP, no processes.
 
 pub mod domain;
+pub mod store;

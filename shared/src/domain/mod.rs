@@ -1,1 +1,20 @@
 //! The vocabulary of the product: pure values, valid by construction, no IO.
+
+mod error_code;
+mod execution;
+mod function;
+mod id;
+mod plan;
+mod role;
+mod text_enum;
+
+pub use error_code::ErrorCode;
+pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};
+pub use function::{BuildStatus, FunctionStatus, Trigger};
+pub use id::{
+    BuildId, ExecutionId, FunctionId, IdError, ProjectId, RequestId, SessionId, TenantId, UserId,
+    VersionId,
+};
+pub use plan::{Plan, PlanLimits};
+pub use role::Role;
+pub use text_enum::UnknownWord;

@@ -1,0 +1,82 @@
+//! The database handle: a bounded pool, transactions, and the embedded migrations.
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// One transaction; rolled back unless committed.
+pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// What the database answered instead of a result. The text never leaves the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The statement or the connection failed.
+    #[error("failed to run a statement")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("failed to migrate the database")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what no version of this program writes.
+    #[error("failed to read a row: {0}")]
+    Row(String),
+}
+
+impl StoreError {
+    /// The name of the unique constraint that refused the statement, if one did.
+    pub fn violated_constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.constraint(),
+            _ => None,
+        }
+    }
+}
+
+/// A handle to one Postgres database; clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// How long a caller may wait for a free connection before it is told that the platform is full.
+    const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Connects, with at most `max_connections` open at once.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Self::ACQUIRE_TIMEOUT)
+            .connect_with(options.application_name("apprun"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date; safe when several processes do so at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+    }
+
+    /// Starts a transaction.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// One trip to the database and back.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Closes every connection; later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

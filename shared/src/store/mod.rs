@@ -1,0 +1,6 @@
+//! All SQL of the product's tables, one file per table family. Every statement that changes a
+//! state names the state it expects.
+
+mod db;
+
+pub use db::{Db, StoreError, Tx};

@@ -2,4 +2,5 @@
 //! configuration. No HTTP, no processes.
 
 pub mod domain;
+pub mod queue;
 pub mod store;

@@ -6,7 +6,7 @@ mod function;
 mod id;
 mod plan;
 mod role;
-mod text_enum;
+pub(crate) mod text_enum;
 
 pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};

@@ -25,6 +25,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A row that this program cannot read: says what was wrong with it.
+    pub(crate) fn unreadable(cause: impl std::fmt::Display) -> Self {
+        Self::Row(cause.to_string())
+    }
+
     /// The name of the unique constraint that refused the statement, if one did.
     pub fn violated_constraint(&self) -> Option<&str> {
         match self {

@@ -1,0 +1,77 @@
+//! Leases: a worker process's time-limited right to the jobs it claimed, by the database's clock.
+
+use std::time::Duration;
+
+use crate::store::{Db, StoreError};
+
+/// One life of a worker process. Never used again: a worker that lost its lease takes a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseId(pub i64);
+
+/// How long a lease lives after a beat. Four beats fit in, so that a slow database does not make a
+/// healthy worker look dead; a dead one is replaced well within ten seconds.
+pub const LEASE_TIME: Duration = Duration::from_secs(4);
+
+/// What a beat tells besides that the worker lives: all that idle workers need to know, in the one
+/// statement a second that they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// False: the lease had expired; what runs under it must end and its results be dropped.
+    pub alive: bool,
+    /// A worker is gone and its jobs wait to be returned.
+    pub leases_expired: bool,
+    /// Deferred jobs have become due.
+    pub jobs_due: bool,
+    /// Jobs are waiting: the safety net for lost wake-ups.
+    pub jobs_ready: bool,
+}
+
+/// Starts a new life.
+pub async fn open_lease(db: &Db, worker: &str) -> Result<LeaseId, StoreError> {
+    let id = sqlx::query_scalar!(
+        "insert into q.lease (worker, expires_at)
+         values ($1, now() + make_interval(secs => $2)) returning id",
+        worker,
+        LEASE_TIME.as_secs_f64(),
+    )
+    .fetch_one(db.pool())
+    .await?;
+    Ok(LeaseId(id))
+}
+
+/// Extends the lease if it still lives, and looks around.
+pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
+    let row = sqlx::query_as!(
+        Beat,
+        r#"with beat as (
+             update q.lease set expires_at = now() + make_interval(secs => $2)
+             where id = $1 and expires_at > now()
+             returning id
+         )
+         select exists (select 1 from beat) as "alive!",
+                exists (select 1 from q.lease where expires_at <= now()) as "leases_expired!",
+                exists (select 1 from q.later where due_at <= now()) as "jobs_due!",
+                exists (select 1 from q.job where state = 'ready') as "jobs_ready!""#,
+        lease.0,
+        LEASE_TIME.as_secs_f64(),
+    )
+    .fetch_one(db.pool())
+    .await?;
+    Ok(row)
+}
+
+/// Ends a life in order: what it still holds is ready again at once, and no redelivery is counted.
+pub async fn release_lease(db: &Db, lease: LeaseId) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let returned = sqlx::query!(
+        "update q.job set state = 'ready', lease_id = null, token = null, claimed_at = null
+         where lease_id = $1 and state = 'running'",
+        lease.0
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    sqlx::query!("delete from q.lease where id = $1", lease.0).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(returned)
+}

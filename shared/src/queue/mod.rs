@@ -1,0 +1,20 @@
+//! The job queue: push, claim, settle, give back, reap, and the wake-ups between processes.
+//!
+//! Executions happen at least once, outcomes exactly once: a claim carries a fencing token, and a
+//! settle whose token is no longer the job's changes nothing. See `README.md` beside this file.
+
+mod claim;
+mod job;
+mod lease;
+mod push;
+mod reap;
+mod settle;
+mod signals;
+
+pub use claim::{FreeSlots, claim};
+pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
+pub use lease::{Beat, LEASE_TIME, LeaseId, beat, open_lease, release_lease};
+pub use push::push;
+pub use reap::{DeadJob, Reaped, promote_due, reap};
+pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, settle};
+pub use signals::{Signals, Watch};

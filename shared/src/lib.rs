@@ -1,6 +1,7 @@
 //! What api and worker both need: the domain, the queue, the tables, the artifact store and the
 //! configuration. No HTTP, no processes.
 
+pub mod artifact;
 pub mod domain;
 pub mod queue;
 pub mod store;

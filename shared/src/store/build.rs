@@ -1,0 +1,202 @@
+//! What a worker needs of builds: start one, find an artifact that makes it unnecessary, record
+//! how it ended.
+
+use super::{Db, StoreError, Tx};
+use crate::domain::{BuildId, FunctionId, TenantId, VersionId};
+
+/// Everything a worker needs to build one version.
+#[derive(Debug)]
+pub struct StartedBuild {
+    /// Which build.
+    pub id: BuildId,
+    /// Who pays.
+    pub tenant: TenantId,
+    /// Which function.
+    pub function: FunctionId,
+    /// Which version of it.
+    pub version: VersionId,
+    /// What the version calls its runtime, `go1.21` for example.
+    pub runtime: String,
+    /// The source bundle as it was stored.
+    pub bundle: Vec<u8>,
+}
+
+/// Marks a build as running and loads what it needs; None when it is already final.
+pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreError> {
+    let row = sqlx::query!(
+        "update build b set status = 'running', started_at = now()
+         from function_version v join function_source s on s.version_id = v.id
+         where b.id = $1 and b.status in ('pending', 'running') and v.id = b.version_id
+         returning b.tenant_id, b.function_id, b.version_id, v.runtime, s.bundle",
+        id.0
+    )
+    .fetch_optional(db.pool())
+    .await?;
+    Ok(row.map(|row| StartedBuild {
+        id,
+        tenant: TenantId(row.tenant_id),
+        function: FunctionId(row.function_id),
+        version: VersionId(row.version_id),
+        runtime: row.runtime,
+        bundle: row.bundle,
+    }))
+}
+
+/// A compiled binary in the artifact store.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// sha256 over everything that went into it.
+    pub key: [u8; 32],
+    /// sha256 of the binary.
+    pub sha256: [u8; 32],
+    /// Size of the binary.
+    pub size_bytes: u64,
+    /// What compiled it, `go1.27.3` for example.
+    pub toolchain: String,
+}
+
+/// The artifact that the same inputs gave before, if any.
+pub async fn find_artifact(db: &Db, key: [u8; 32]) -> Result<Option<Artifact>, StoreError> {
+    let row = sqlx::query!(
+        "select sha256, size_bytes, toolchain from artifact where key = $1",
+        key.as_slice()
+    )
+    .fetch_optional(db.pool())
+    .await?;
+    row.map(|row| {
+        Ok(Artifact {
+            key,
+            sha256: row
+                .sha256
+                .try_into()
+                .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
+            size_bytes: row.size_bytes.unsigned_abs(),
+            toolchain: row.toolchain,
+        })
+    })
+    .transpose()
+}
+
+/// How a build ended.
+#[derive(Debug, Clone)]
+pub struct FinishedBuild {
+    /// The binary, or why there is none.
+    pub result: Result<Artifact, BuildFailure>,
+    /// What the compiler said, as data.
+    pub diagnostics: serde_json::Value,
+    /// What the compiler said, as text; never holds NUL.
+    pub log: String,
+    /// True when it said more than was kept.
+    pub log_truncated: bool,
+    /// True when nothing had to be compiled.
+    pub cached: bool,
+}
+
+/// Why there is no binary.
+#[derive(Debug, Clone)]
+pub struct BuildFailure {
+    /// One word, `compile_error` or the name of a limit.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+/// Writes the outcome of a running build and, when it succeeded, lets the version serve. Goes into
+/// the transaction that settles its job.
+pub async fn record(
+    tx: &mut Tx,
+    build: &StartedBuild,
+    finished: &FinishedBuild,
+) -> Result<(), StoreError> {
+    let (artifact, failure) = match &finished.result {
+        Ok(artifact) => (Some(artifact), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    sqlx::query!(
+        "update build
+         set status = $2, reason = $3, message = $4, diagnostics = $5, log = $6,
+             log_truncated = $7, toolchain = $8, cached = $9, completed_at = clock_timestamp()
+         where id = $1 and status = 'running'",
+        build.id.0,
+        if failure.is_none() { "succeeded" } else { "failed" },
+        failure.map(|failure| failure.reason.as_str()),
+        failure.map(|failure| failure.message.as_str()),
+        finished.diagnostics,
+        finished.log,
+        finished.log_truncated,
+        artifact.map(|artifact| artifact.toolchain.as_str()),
+        finished.cached,
+    )
+    .execute(&mut **tx)
+    .await?;
+    match artifact {
+        Some(artifact) => put_into_service(tx, build, artifact).await,
+        None => fail_unless_serving(tx, build.function).await,
+    }
+}
+
+/// The newest built version serves; a build that ends late never takes the place of a newer one.
+async fn put_into_service(
+    tx: &mut Tx,
+    build: &StartedBuild,
+    artifact: &Artifact,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into artifact (key, sha256, size_bytes, toolchain) values ($1, $2, $3, $4)
+         on conflict (key) do nothing",
+        artifact.key.as_slice(),
+        artifact.sha256.as_slice(),
+        i64::try_from(artifact.size_bytes).unwrap_or(i64::MAX),
+        artifact.toolchain,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "update function_version set artifact_key = $2 where id = $1 and artifact_key is null",
+        build.version.0,
+        artifact.key.as_slice(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "update function f
+         set status = 'active', current_version = v.number, updated_at = now()
+         from function_version v
+         where f.id = $1 and v.id = $2
+           and (f.current_version is null or f.current_version < v.number)",
+        build.function.0,
+        build.version.0,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn fail_unless_serving(tx: &mut Tx, function: FunctionId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update function set status = 'failed', updated_at = now()
+         where id = $1 and status = 'pending' and current_version is null",
+        function.0,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a build that could not be carried out.
+pub async fn give_up(tx: &mut Tx, id: BuildId, failure: &BuildFailure) -> Result<(), StoreError> {
+    let function = sqlx::query_scalar!(
+        "update build set status = 'failed', reason = $2, message = $3, completed_at = now()
+         where id = $1 and status in ('pending', 'running')
+         returning function_id",
+        id.0,
+        failure.reason,
+        failure.message,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match function {
+        Some(function) => fail_unless_serving(tx, FunctionId(function)).await,
+        None => Ok(()),
+    }
+}

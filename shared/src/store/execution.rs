@@ -1,0 +1,212 @@
+//! What a worker needs of executions: start one, record how it ended.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::{Db, StoreError, Tx};
+use crate::domain::{
+    ExecutionId, ExecutionStatus, FunctionId, LogStream, Reason, TenantId, VersionId,
+};
+
+/// Everything a worker needs to run one call.
+#[derive(Debug)]
+pub struct StartedExecution {
+    /// Which call.
+    pub id: ExecutionId,
+    /// Who pays.
+    pub tenant: TenantId,
+    /// Which function.
+    pub function: FunctionId,
+    /// Which version of it.
+    pub version: VersionId,
+    /// The input as JSON text.
+    pub input: String,
+    /// sha256 of the binary.
+    pub artifact_sha256: [u8; 32],
+    /// Wall-clock limit of the run.
+    pub timeout: Duration,
+    /// Memory limit of the run.
+    pub memory_bytes: u64,
+}
+
+/// Marks an execution as running and loads what the run needs; None when it is already final.
+///
+/// Not flushed to disk: if the server dies the job is still there, and starting it again is the
+/// same step.
+pub async fn start(
+    db: &Db,
+    id: ExecutionId,
+    attempt: i16,
+    worker: &str,
+) -> Result<Option<StartedExecution>, StoreError> {
+    let mut tx = db.begin().await?;
+    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
+    let row = sqlx::query!(
+        "update execution e
+         set status = 'running', started_at = now(), attempt = $2, worker = $3
+         from function_version v join artifact a on a.key = v.artifact_key
+         where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
+         returning e.tenant_id, e.function_id, e.version_id, e.input,
+                   v.timeout_seconds, v.memory_mib, a.sha256",
+        id.0,
+        i32::from(attempt),
+        worker,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    row.map(|row| {
+        Ok(StartedExecution {
+            id,
+            tenant: TenantId(row.tenant_id),
+            function: FunctionId(row.function_id),
+            version: VersionId(row.version_id),
+            input: row.input,
+            artifact_sha256: row
+                .sha256
+                .try_into()
+                .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
+            timeout: Duration::from_secs(row.timeout_seconds.unsigned_abs().into()),
+            memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
+        })
+    })
+    .transpose()
+}
+
+/// How an execution ended, and what it took.
+#[derive(Debug, Clone)]
+pub struct FinishedExecution {
+    /// None when it completed.
+    pub reason: Option<Reason>,
+    /// JSON text, when it completed.
+    pub output: Option<String>,
+    /// For people.
+    pub error_message: Option<String>,
+    /// From request to the program's first instruction.
+    pub setup: Duration,
+    /// From then to its end.
+    pub run: Duration,
+    /// Processor time over all of its processes.
+    pub cpu: Duration,
+    /// Most memory it held.
+    pub peak_memory_bytes: u64,
+    /// Status of the main process, when it had one.
+    pub exit_status: Option<i32>,
+    /// Signal of the main process, when one ended it.
+    pub signal: Option<i32>,
+    /// What it wrote, line by line.
+    pub log: Vec<LogLine>,
+    /// True when it wrote more than was kept.
+    pub log_truncated: bool,
+}
+
+impl FinishedExecution {
+    /// The state the row ends in.
+    pub fn status(&self) -> ExecutionStatus {
+        match self.reason {
+            None => ExecutionStatus::Completed,
+            Some(Reason::Cancelled) => ExecutionStatus::Cancelled,
+            Some(_) => ExecutionStatus::Failed,
+        }
+    }
+}
+
+/// One line of a function's log.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// When it was read.
+    pub at: OffsetDateTime,
+    /// Where it came from.
+    pub stream: LogStream,
+    /// Without its line end; never holds NUL.
+    pub text: String,
+}
+
+/// Writes the outcome of a running execution. Goes into the transaction that settles its job.
+pub async fn record(
+    tx: &mut Tx,
+    execution: &StartedExecution,
+    attempt: i16,
+    finished: &FinishedExecution,
+) -> Result<(), StoreError> {
+    // queue_ms is the wait before the attempt; store_ms is what is left of the total.
+    sqlx::query!(
+        "update execution
+         set status = $2, reason = $3, output = $4, error_message = $5, setup_ms = $6::float8, run_ms = $7::float8,
+             cpu_ms = $8, peak_memory_bytes = $9, exit_status = $10, signal = $11,
+             logs_truncated = $12, completed_at = clock_timestamp(),
+             queue_ms = 1000 * extract(epoch from started_at - queued_at),
+             store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
+         where id = $1 and status = 'running'",
+        execution.id.0,
+        finished.status().as_str(),
+        finished.reason.map(Reason::as_str),
+        finished.output,
+        finished.error_message,
+        milliseconds(finished.setup),
+        milliseconds(finished.run),
+        milliseconds(finished.cpu),
+        i64::try_from(finished.peak_memory_bytes).unwrap_or(i64::MAX),
+        finished.exit_status,
+        finished.signal,
+        finished.log_truncated,
+    )
+    .execute(&mut **tx)
+    .await?;
+    record_log(tx, execution, attempt, &finished.log).await
+}
+
+async fn record_log(
+    tx: &mut Tx,
+    execution: &StartedExecution,
+    attempt: i16,
+    log: &[LogLine],
+) -> Result<(), StoreError> {
+    if log.is_empty() {
+        return Ok(());
+    }
+    let times: Vec<_> = log.iter().map(|line| line.at).collect();
+    let streams: Vec<_> = log.iter().map(|line| line.stream.as_str().to_owned()).collect();
+    let texts: Vec<_> = log.iter().map(|line| line.text.clone()).collect();
+    sqlx::query!(
+        "insert into execution_log
+             (execution_id, tenant_id, function_id, attempt, seq, at, stream, line)
+         select $1, $2, $3, $4, row_number() over (), l.at, l.stream, l.line
+         from unnest($5::timestamptz[], $6::text[], $7::text[]) as l (at, stream, line)",
+        execution.id.0,
+        execution.tenant.0,
+        execution.function.0,
+        i32::from(attempt),
+        &times,
+        &streams,
+        &texts,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends an execution that could not be run to an end of its own.
+pub async fn give_up(
+    tx: &mut Tx,
+    id: ExecutionId,
+    reason: Reason,
+    message: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update execution
+         set status = 'failed', reason = $2, error_message = $3, completed_at = now()
+         where id = $1 and status in ('pending', 'running')",
+        id.0,
+        reason.as_str(),
+        message,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,105 @@
+//! Execute: run one call of a function version in a fresh sandbox.
+
+use std::time::{Duration, SystemTime};
+
+use compiler::{CallResult, interpret};
+use sandbox::{Ended, Executable, KillReason, Limits, Outcome, Program};
+use shared::{
+    domain::{ExecutionId, Reason},
+    queue::{self, ClaimedJob},
+    store::{
+        StoreError,
+        execution::{self, FinishedExecution, StartedExecution},
+    },
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{JobError, Services, log_lines::log_lines, settle_only, settle_through_trouble};
+use crate::lease::Held;
+
+/// Input and output of a call are at most this long.
+const MAX_OUTPUT_BYTES: usize = 1 << 20;
+/// What is kept of a call's log.
+const MAX_LOG_BYTES: usize = 256 << 10;
+
+pub(super) async fn execute(
+    services: &Services,
+    job: &ClaimedJob,
+    held: &Held,
+) -> Result<(), JobError> {
+    let id = ExecutionId(job.subject);
+    let Some(call) = execution::start(&services.db, id, job.attempt, &services.worker).await?
+    else {
+        return settle_only(services, job.claim, held).await;
+    };
+    let started_at = SystemTime::now();
+    let program = program(services, job, &call, started_at).await?;
+    let outcome = services.calls.run(program, &held.lost).await?;
+    if held.lost.is_cancelled() {
+        return Err(JobError::LeaseLost);
+    }
+    let finished = finished(outcome, started_at);
+    record(services, job, held, &call, &finished).await
+}
+
+async fn program(
+    services: &Services,
+    job: &ClaimedJob,
+    call: &StartedExecution,
+    started_at: SystemTime,
+) -> Result<Program, JobError> {
+    let binary = services.binaries.get(call.artifact_sha256).await?;
+    let deadline = OffsetDateTime::from(started_at + call.timeout);
+    let env = [
+        ("APPRUN_EXECUTION_ID", call.id.to_string()),
+        ("APPRUN_ATTEMPT", (job.attempt + job.redeliveries).to_string()),
+        ("APPRUN_DEADLINE", deadline.format(&Rfc3339).unwrap_or_default()),
+    ];
+    Ok(Program {
+        executable: Executable::File(binary),
+        args: Vec::new(),
+        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        stdin: call.input.clone().into_bytes(),
+        files: Vec::new(),
+        collect: None,
+        limits: limits(call),
+    })
+}
+
+fn limits(call: &StartedExecution) -> Limits {
+    Limits {
+        wall_time: call.timeout,
+        // A call may keep one core busy for as long as it may run.
+        cpu_time: call.timeout,
+        cpu_millicores: 1000,
+        memory_bytes: call.memory_bytes,
+        pids: 64,
+        stdout_bytes: MAX_OUTPUT_BYTES,
+        stderr_bytes: MAX_LOG_BYTES,
+        open_files: 256,
+        file_bytes: 64 << 20,
+        disk_bytes: 64 << 20,
+        disk_inodes: 1024,
+    }
+}
+
+fn finished(outcome: Outcome, started_at: SystemTime) -> FinishedExecution {
+    todo!()
+}
+
+async fn record(
+    services: &Services,
+    job: &ClaimedJob,
+    held: &Held,
+    call: &StartedExecution,
+    finished: &FinishedExecution,
+) -> Result<(), JobError> {
+    settle_through_trouble(held, async || {
+        let mut tx = services.db.begin().await?;
+        queue::settle(&mut tx, job.claim).await?;
+        execution::record(&mut tx, call, job.attempt, finished).await?;
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,178 @@
+//! One file per kind of job, each in the same three steps: load, run, record.
+
+mod compile;
+mod execute;
+mod log_lines;
+
+use std::{sync::Arc, time::Duration};
+
+use compiler::Compiler;
+use sandbox::Sandbox;
+use shared::{
+    artifact::{ArtifactError, ArtifactStore},
+    domain::{BuildId, ExecutionId, Reason},
+    queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
+    store::{Db, StoreError, Tx, build, execution},
+};
+
+use crate::{
+    cache::{BinaryCache, CacheError},
+    claimer::Assignment,
+    lease::Held,
+};
+
+/// What jobs are carried out with.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) db: Db,
+    pub(crate) signals: Signals,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) binaries: BinaryCache,
+    pub(crate) compiler: Compiler,
+    /// Where calls run.
+    pub(crate) calls: Sandbox,
+    /// Where builds run.
+    pub(crate) builds: Sandbox,
+    /// Name of this worker, for people.
+    pub(crate) worker: String,
+}
+
+/// Why a job could not be carried out: always trouble on our side.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::RunError),
+    #[error(transparent)]
+    Build(#[from] compiler::BuildError),
+    #[error("failed to finish: the lease was lost")]
+    LeaseLost,
+    #[error("failed to settle: the claim is stale")]
+    Stale,
+}
+
+impl From<SettleError> for JobError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Stale => Self::Stale,
+            SettleError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Between two tries of a settling transaction while the database is in trouble.
+const SETTLE_RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// Carries a job out and settles it, or gives it back. The slot comes back at the end.
+pub(crate) async fn carry_out(services: Arc<Services>, assignment: Assignment) {
+    let Assignment { job, held, slot } = assignment;
+    let result = match job.kind {
+        JobKind::Execute => execute::execute(&services, &job, &held).await,
+        JobKind::Compile => compile::compile(&services, &job, &held).await,
+    };
+    match result {
+        Ok(()) => services.signals.finished(job.subject),
+        // Somebody else settles it, or already has: nothing of ours may remain.
+        Err(error @ (JobError::LeaseLost | JobError::Stale)) => {
+            tracing::warn!(request_id = %job.request, subject = %job.subject, %error, "result dropped");
+        }
+        Err(error) => give_back(&services, &job, &held, error).await,
+    }
+    drop(slot);
+}
+
+/// A panic is our trouble like any other.
+pub(crate) async fn give_back_panicked(services: &Services, job: &ClaimedJob, held: &Held) {
+    tracing::error!(request_id = %job.request, subject = %job.subject, "a job panicked");
+    give_back_or_bury(services, job, held, "the platform failed while it ran this").await;
+}
+
+async fn give_back(services: &Services, job: &ClaimedJob, held: &Held, error: JobError) {
+    tracing::error!(
+        request_id = %job.request,
+        subject = %job.subject,
+        redeliveries = job.redeliveries,
+        error = &error as &dyn std::error::Error,
+        "a job failed on our side"
+    );
+    // What went wrong inside stays inside; the request id leads to the line above.
+    give_back_or_bury(services, job, held, "the platform failed while it ran this").await;
+}
+
+async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, message: &str) {
+    let delay = Duration::from_millis(500 << job.redeliveries.clamp(0, 6));
+    let settled = settle_through_trouble(held, async || {
+        let mut tx = services.db.begin().await?;
+        let given_back = queue::give_back(&mut tx, job.claim, delay).await?;
+        if given_back == GivenBack::Dead {
+            bury(&mut tx, job, message).await?;
+        }
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(given_back)
+    })
+    .await;
+    match settled {
+        Ok(GivenBack::Deferred) => {}
+        Ok(GivenBack::Dead) => services.signals.finished(job.subject),
+        // The lease's end brings the job back.
+        Err(error) => tracing::error!(
+            subject = %job.subject,
+            error = &error as &dyn std::error::Error,
+            "a failed job was not given back"
+        ),
+    }
+}
+
+async fn bury(tx: &mut Tx, job: &ClaimedJob, message: &str) -> Result<(), StoreError> {
+    let reason = Reason::PlatformError;
+    match job.kind {
+        JobKind::Execute => {
+            execution::give_up(tx, ExecutionId(job.subject), reason, message).await
+        }
+        JobKind::Compile => {
+            let failure = build::BuildFailure {
+                reason: reason.as_str().to_owned(),
+                message: message.to_owned(),
+            };
+            build::give_up(tx, BuildId(job.subject), &failure).await
+        }
+    }
+}
+
+/// Settles a claim whose subject needs no outcome any more, because it already has one.
+async fn settle_only(services: &Services, claim: Claim, held: &Held) -> Result<(), JobError> {
+    settle_through_trouble(held, async || {
+        let mut tx = services.db.begin().await?;
+        queue::settle(&mut tx, claim).await?;
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Repeats a settling transaction until it went through, or turned out stale, or the lease is lost.
+///
+/// The fencing token makes that safe: when a COMMIT went through but its answer was lost, the next
+/// try finds the claim stale and changes nothing.
+async fn settle_through_trouble<T>(
+    held: &Held,
+    mut settle: impl AsyncFnMut() -> Result<T, SettleError>,
+) -> Result<T, JobError> {
+    loop {
+        match settle().await {
+            Err(SettleError::Store(error)) if error.is_transient() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "settling goes on");
+            }
+            settled => return settled.map_err(JobError::from),
+        }
+        tokio::select! {
+            () = held.lost.cancelled() => return Err(JobError::LeaseLost),
+            () = tokio::time::sleep(SETTLE_RETRY_DELAY) => {}
+        }
+    }
+}

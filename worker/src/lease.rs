@@ -1,0 +1,182 @@
+//! Keeps the process's lease alive, once a second, on a connection of its own; and, since it looks
+//! at the queue anyway, sweeps up after workers that are gone.
+//!
+//! A lease that was lost, or that may have been because no beat got through, ends everything that
+//! runs under it: another worker may already be running the same jobs.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::{
+    domain::{BuildId, ExecutionId, Reason},
+    queue::{self, Beat, DeadJob, JobKind, LEASE_TIME, LeaseId, Signals},
+    store::{Db, StoreError, build, execution},
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Also the longest time after which a job is found whose wake-up was lost.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// How long before the end of the lease, by our own clock, a worker that reaches no database counts
+/// itself as lost: enough to kill what runs.
+const SAFETY_MARGIN: Duration = Duration::from_millis(500);
+
+const REOPEN_DELAY: Duration = Duration::from_millis(500);
+
+/// A lease that was alive when last heard of.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Claims are made in its name.
+    pub(crate) id: LeaseId,
+    /// Cancelled when the lease is lost: what runs under it must end and leave no trace.
+    pub(crate) lost: CancellationToken,
+}
+
+/// The lease of this process, from its first to its last.
+pub(crate) struct Keeper {
+    /// One connection, for nothing but beats.
+    pub(crate) beats: Db,
+    /// For sweeping.
+    pub(crate) db: Db,
+    /// To tell the others what was swept up.
+    pub(crate) signals: Signals,
+    /// Name of this worker, for people.
+    pub(crate) worker: String,
+    /// Where the current lease is shown.
+    pub(crate) held: watch::Sender<Option<Held>>,
+    /// Rung when the beat saw that jobs are waiting.
+    pub(crate) jobs_seen: Arc<Notify>,
+}
+
+impl Keeper {
+    /// Holds one lease after the other until told to stop, then gives back what the last one held.
+    pub(crate) async fn keep(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match queue::open_lease(&self.beats, &self.worker).await {
+                Ok(id) => self.hold(id, &stop).await,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet");
+                    tokio::select! {
+                        () = tokio::time::sleep(REOPEN_DELAY) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hold(&self, id: LeaseId, stop: &CancellationToken) {
+        let held = Held { id, lost: CancellationToken::new() };
+        self.held.send_replace(Some(held.clone()));
+        tracing::debug!(lease = id.0, "lease opened");
+        let lost = tokio::select! {
+            () = self.beat_until_lost(id) => true,
+            () = stop.cancelled() => false,
+        };
+        self.held.send_replace(None);
+        if lost {
+            tracing::error!(lease = id.0, "lease lost: everything that runs here is ended");
+            held.lost.cancel();
+            return;
+        }
+        match queue::release_lease(&self.beats, id).await {
+            Ok(0) => {}
+            Ok(jobs) => {
+                tracing::info!(jobs, "unfinished jobs given back");
+                self.signals.jobs_pushed();
+            }
+            // The lease ends by itself; the jobs are late then, not lost.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "lease not released");
+            }
+        }
+    }
+
+    async fn beat_until_lost(&self, id: LeaseId) {
+        let mut alive_since = Instant::now();
+        loop {
+            tokio::time::sleep_until(alive_since + BEAT_EVERY).await;
+            let sent = Instant::now();
+            let give_up_at = alive_since + LEASE_TIME - SAFETY_MARGIN;
+            match timeout_at(give_up_at, self.beat_until_heard(id)).await {
+                Ok(Beat { alive: true, .. }) => alive_since = sent,
+                Ok(Beat { alive: false, .. }) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn beat_until_heard(&self, id: LeaseId) -> Beat {
+        loop {
+            match queue::beat(&self.beats, id).await {
+                Ok(beat) => {
+                    self.look_after(beat);
+                    return beat;
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "beat failed");
+                    tokio::time::sleep(REOPEN_DELAY).await;
+                }
+            }
+        }
+    }
+
+    fn look_after(&self, beat: Beat) {
+        if beat.jobs_ready {
+            self.jobs_seen.notify_one();
+        }
+        if beat.leases_expired || beat.jobs_due {
+            // Beside the beats: a slow sweep must not cost the lease.
+            let (db, signals) = (self.db.clone(), self.signals.clone());
+            tokio::spawn(async move {
+                if let Err(error) = sweep(&db, &signals).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "sweep failed");
+                }
+            });
+        }
+    }
+}
+
+/// Brings back what lost workers held and what has become due.
+async fn sweep(db: &Db, signals: &Signals) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    let reaped = queue::reap(&mut tx).await?;
+    for job in &reaped.dead {
+        record_death(&mut tx, *job).await?;
+    }
+    tx.commit().await?;
+    for job in &reaped.dead {
+        signals.finished(job.subject);
+    }
+    let promoted = queue::promote_due(db).await?;
+    if reaped.leases > 0 {
+        tracing::warn!(
+            leases = reaped.leases,
+            returned = reaped.returned,
+            dead = reaped.dead.len(),
+            "workers are gone; their jobs were taken back"
+        );
+    }
+    if reaped.returned + promoted > 0 {
+        signals.jobs_pushed();
+    }
+    Ok(())
+}
+
+async fn record_death(tx: &mut shared::store::Tx, job: DeadJob) -> Result<(), StoreError> {
+    const MESSAGE: &str = "the workers that ran it were lost, again and again";
+    match job.kind {
+        JobKind::Execute => {
+            execution::give_up(tx, ExecutionId(job.subject), Reason::WorkerLost, MESSAGE).await
+        }
+        JobKind::Compile => {
+            let failure = build::BuildFailure {
+                reason: Reason::WorkerLost.as_str().to_owned(),
+                message: MESSAGE.to_owned(),
+            };
+            build::give_up(tx, BuildId(job.subject), &failure).await
+        }
+    }
+}

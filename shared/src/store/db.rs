@@ -30,6 +30,25 @@ impl StoreError {
         Self::Row(cause.to_string())
     }
 
+    /// True when the same statement may well succeed later: the server is gone, restarting, full,
+    /// or rolled a transaction back to break a deadlock.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                // SQLSTATE classes: connection, rollback, resources, operator intervention, system.
+                const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+                error.code().is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
+            }
+            Self::Database(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed,
+            ) => true,
+            _ => false,
+        }
+    }
+
     /// The name of the unique constraint that refused the statement, if one did.
     pub fn violated_constraint(&self) -> Option<&str> {
         match self {

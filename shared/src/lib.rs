@@ -2,6 +2,8 @@
 //! configuration. No HTTP, no processes.
 
 pub mod artifact;
+pub mod config;
 pub mod domain;
 pub mod queue;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,107 @@
+//! The list of everything that can be set. A key in the file, an environment variable and a flag
+//! are three names of one setting, so they are declared together.
+
+/// One thing that can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key in `apprun.yaml`, chapters joined with dots.
+    pub key: &'static str,
+    /// Its environment variable, if it has one.
+    pub variable: Option<&'static str>,
+    /// Whether it has a flag. Secrets have none: a command line can be read by everybody.
+    pub has_flag: bool,
+    /// What it is, with its default, in one line.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// The name of its flag, without the dashes in front.
+    pub fn flag(&self) -> Option<String> {
+        self.has_flag.then(|| self.key.replace(['_', '.'], "-"))
+    }
+
+    const fn new(key: &'static str, variable: &'static str, help: &'static str) -> Self {
+        Self { key, variable: Some(variable), has_flag: true, help }
+    }
+
+    const fn secret(key: &'static str, variable: &'static str, help: &'static str) -> Self {
+        Self { key, variable: Some(variable), has_flag: false, help }
+    }
+
+    const fn in_file(key: &'static str, help: &'static str) -> Self {
+        Self { key, variable: None, has_flag: false, help }
+    }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "database_url",
+        "APPRUN_DATABASE_URL",
+        "PostgreSQL 15 or newer, postgres://…; dev starts its own without it",
+    ),
+    Setting::new(
+        "http_addr",
+        "APPRUN_HTTP_ADDR",
+        "Address the API listens on [default: 127.0.0.1:8080]",
+    ),
+    Setting::new(
+        "worker_http_addr",
+        "APPRUN_WORKER_HTTP_ADDR",
+        "Address for a worker's health and metrics [default: off]",
+    ),
+    Setting::new(
+        "data_dir",
+        "APPRUN_DATA_DIR",
+        "Directory for everything kept on this machine [default: .apprun]",
+    ),
+    Setting::secret("jwt_secret", "APPRUN_JWT_SECRET", "Signs access tokens, 32 bytes or more"),
+    Setting::new(
+        "worker_slots",
+        "APPRUN_WORKER_SLOTS",
+        "Functions running at once in one worker [default: 4 per core]",
+    ),
+    Setting::new(
+        "default_plan",
+        "APPRUN_DEFAULT_PLAN",
+        "Plan of new tenants: free, paid or enterprise [default: free]",
+    ),
+    Setting::new(
+        "rate_limit",
+        "APPRUN_RATE_LIMIT",
+        "Requests per minute are limited: on or off [default: on]",
+    ),
+    Setting::new(
+        "registration",
+        "APPRUN_REGISTRATION",
+        "Who may register: open, invite or closed [default: open]",
+    ),
+    Setting::new("log", "APPRUN_LOG", "Filter of the log, as in info,worker=debug [default: info]"),
+    Setting::new(
+        "artifact_store",
+        "APPRUN_ARTIFACT_STORE",
+        "file:///directory or s3://bucket/prefix [default: below the data directory]",
+    ),
+    Setting::secret("redis_url", "APPRUN_REDIS_URL", "Shares limits and caches between APIs"),
+    Setting::secret("nats_url", "APPRUN_NATS_URL", "Carries events and wake-ups"),
+    Setting::new(
+        "postgres_bin",
+        "APPRUN_POSTGRES_BIN",
+        "Directory of initdb and postgres for dev [default: looked for]",
+    ),
+    Setting::in_file("functions.runtime.binary_dir", "A worker's cache of compiled functions"),
+    Setting::in_file("functions.runtime.temp_dir", "Where calls and builds keep their files"),
+    Setting::in_file("functions.limits.default_timeout", "Seconds, for a function that says none"),
+    Setting::in_file("functions.limits.max_timeout", "Seconds, whatever the plan"),
+    Setting::in_file("functions.limits.default_memory", "MiB, for a function that says none"),
+    Setting::in_file("functions.limits.max_memory", "MiB, whatever the plan"),
+    Setting::in_file("functions.limits.max_concurrent", "Executions at once of one tenant"),
+    Setting::in_file("functions.limits.max_input_kib", "Longest input of a call"),
+    Setting::in_file("functions.limits.max_output_kib", "Longest output of a call"),
+    Setting::in_file("functions.limits.max_log_kib", "Longest log kept of a call"),
+    Setting::in_file("functions.limits.max_source_kib", "Longest source of a function"),
+    Setting::in_file("functions.logging.retention_days", "How long logs are kept"),
+    Setting::in_file("compiler.go_root", "The Go toolchain [default: looked for]"),
+    Setting::in_file("compiler.rust_root", "The Rust toolchain [default: looked for]"),
+    Setting::in_file("compiler.cache_dir", "Build cache [default: apprun in the user's cache]"),
+];

@@ -1,0 +1,262 @@
+//! The configuration as values: what each setting means, its default and its bounds.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    ConfigError, Secret, Sources,
+    parse::{absolute, address, artifact_location, directory, jwt_secret, non_empty, switch, url},
+    values::Values,
+};
+use crate::domain::{Plan, PlanLimits, text_enum::text_enum};
+
+/// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
+const SLOTS_PER_CORE: u32 = 4;
+/// An upper bound for every time in seconds: a day.
+const MAX_SECONDS: u32 = 86_400;
+/// An upper bound for every size in KiB: what one row should hold at the very most.
+const MAX_PAYLOAD_KIB: u32 = 64 * 1024;
+
+text_enum!(
+    /// Who may register an account.
+    Registration { Open = "open", Invite = "invite", Closed = "closed" }
+);
+
+/// Where compiled binaries are kept for all workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactLocation {
+    /// A directory of this machine, absolute.
+    Directory(PathBuf),
+    /// A bucket of an S3-compatible store.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// In front of every key, without slashes at its ends; may be empty.
+        prefix: String,
+    },
+}
+
+/// Everything an operator can set, validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The database; only `dev` can do without.
+    pub database_url: Option<Secret>,
+    /// Where the API listens.
+    pub http_addr: SocketAddr,
+    /// Where a worker answers health and metrics, if anywhere.
+    pub worker_http_addr: Option<SocketAddr>,
+    /// Absolute; may not exist yet.
+    pub data_dir: PathBuf,
+    /// Signs access tokens, at least 32 bytes; `dev` makes its own.
+    pub jwt_secret: Option<Secret>,
+    /// Functions running at once in one worker.
+    pub worker_slots: u32,
+    /// The plan of new tenants.
+    pub default_plan: Plan,
+    /// Whether requests per minute are limited.
+    pub rate_limit: bool,
+    /// Who may register.
+    pub registration: Registration,
+    /// A filter of `tracing-subscriber`.
+    pub log: String,
+    /// Where compiled binaries are kept.
+    pub artifact_store: ArtifactLocation,
+    /// Shares limits between several APIs.
+    pub redis_url: Option<Secret>,
+    /// Carries events and wake-ups.
+    pub nats_url: Option<Secret>,
+    /// Directory of the PostgreSQL programs for the embedded server.
+    pub postgres_bin: Option<PathBuf>,
+    /// Limits and places of functions.
+    pub functions: FunctionSettings,
+    /// Toolchains and their cache.
+    pub compiler: CompilerSettings,
+}
+
+/// The chapter `functions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// A worker's cache of compiled functions.
+    pub binary_dir: PathBuf,
+    /// Where calls and builds keep their files.
+    pub temp_dir: PathBuf,
+    /// Seconds, for a function that says none.
+    pub default_timeout_seconds: u32,
+    /// Seconds, whatever the plan.
+    pub max_timeout_seconds: u32,
+    /// MiB, for a function that says none.
+    pub default_memory_mib: u32,
+    /// MiB, whatever the plan.
+    pub max_memory_mib: u32,
+    /// Executions at once of one tenant, whatever the plan.
+    pub max_concurrent: u32,
+    /// How much of everything.
+    pub payloads: PayloadLimits,
+    /// Days that logs are kept.
+    pub log_retention_days: u32,
+}
+
+/// Sizes of what goes in and out, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadLimits {
+    /// Longest input of a call.
+    pub input_bytes: usize,
+    /// Longest output of a call.
+    pub output_bytes: usize,
+    /// Longest log kept of a call.
+    pub log_bytes: usize,
+    /// Longest source of a function.
+    pub source_bytes: usize,
+}
+
+/// The chapter `compiler`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompilerSettings {
+    /// The Go toolchain's root; looked for when not set.
+    pub go_root: Option<PathBuf>,
+    /// The Rust toolchain's root; looked for when not set.
+    pub rust_root: Option<PathBuf>,
+    /// What builds leave for later builds.
+    pub cache_dir: PathBuf,
+}
+
+impl Config {
+    /// Merges and validates; on failure says everything that is wrong at once.
+    pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+        let home = Home::of(&sources);
+        let mut values = sources.merge()?;
+        let config = Self::read(&mut values, &home);
+        values.finish(config)
+    }
+
+    fn read(values: &mut Values, home: &Home) -> Self {
+        let data_dir =
+            values.optional("data_dir", directory).unwrap_or_else(|| absolute(".apprun"));
+        Self {
+            database_url: values.secret("database_url", url(&["postgres", "postgresql"])),
+            http_addr: values
+                .optional("http_addr", address)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            worker_http_addr: values.optional("worker_http_addr", address),
+            jwt_secret: values.secret("jwt_secret", jwt_secret),
+            worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
+            default_plan: values.word("default_plan", Plan::Free),
+            rate_limit: values.optional("rate_limit", switch).unwrap_or(true),
+            registration: values.word("registration", Registration::Open),
+            log: values.optional("log", non_empty).unwrap_or_else(|| "info".to_owned()),
+            artifact_store: values
+                .optional("artifact_store", artifact_location)
+                .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),
+            redis_url: values.secret("redis_url", url(&["redis", "rediss"])),
+            nats_url: values.secret("nats_url", url(&["nats", "tls"])),
+            postgres_bin: values.optional("postgres_bin", directory),
+            functions: FunctionSettings::read(values, &data_dir),
+            compiler: CompilerSettings {
+                go_root: values.optional("compiler.go_root", directory),
+                rust_root: values.optional("compiler.rust_root", directory),
+                cache_dir: values
+                    .optional("compiler.cache_dir", directory)
+                    .unwrap_or_else(|| home.cache_dir(&data_dir)),
+            },
+            data_dir,
+        }
+    }
+}
+
+impl FunctionSettings {
+    /// What a plan allows on this installation: its own numbers, under the operator's ceilings.
+    pub fn limits_of(&self, plan: Plan) -> PlanLimits {
+        let limits = plan.limits();
+        PlanLimits {
+            timeout_seconds: limits.timeout_seconds.min(self.max_timeout_seconds),
+            memory_mib: limits.memory_mib.min(self.max_memory_mib),
+            concurrent_executions: limits.concurrent_executions.min(self.max_concurrent),
+            ..limits
+        }
+    }
+
+    fn read(values: &mut Values, data_dir: &Path) -> Self {
+        let settings = Self {
+            binary_dir: values
+                .optional("functions.runtime.binary_dir", directory)
+                .unwrap_or_else(|| data_dir.join("binaries")),
+            temp_dir: values
+                .optional("functions.runtime.temp_dir", directory)
+                .unwrap_or_else(|| data_dir.join("tmp")),
+            default_timeout_seconds: values.number(
+                "functions.limits.default_timeout",
+                30,
+                1..=MAX_SECONDS,
+            ),
+            max_timeout_seconds: values.number(
+                "functions.limits.max_timeout",
+                300,
+                1..=MAX_SECONDS,
+            ),
+            default_memory_mib: values.number("functions.limits.default_memory", 128, 16..=65_536),
+            max_memory_mib: values.number("functions.limits.max_memory", 512, 16..=65_536),
+            max_concurrent: values.number("functions.limits.max_concurrent", 100, 1..=100_000),
+            payloads: PayloadLimits::read(values),
+            log_retention_days: values.number("functions.logging.retention_days", 30, 1..=3650),
+        };
+        settings.check_defaults(values);
+        settings
+    }
+
+    fn check_defaults(&self, values: &mut Values) {
+        let pairs = [
+            ("timeout", self.default_timeout_seconds, self.max_timeout_seconds),
+            ("memory", self.default_memory_mib, self.max_memory_mib),
+        ];
+        for (what, default, most) in pairs {
+            values.require(default <= most, || {
+                format!(
+                    "functions.limits.default_{what} = {default} is over \
+                     functions.limits.max_{what} = {most}"
+                )
+            });
+        }
+    }
+}
+
+impl PayloadLimits {
+    fn read(values: &mut Values) -> Self {
+        let mut bytes =
+            |key, default_kib| values.number(key, default_kib, 1..=MAX_PAYLOAD_KIB) as usize * 1024;
+        Self {
+            input_bytes: bytes("functions.limits.max_input_kib", 1024),
+            output_bytes: bytes("functions.limits.max_output_kib", 1024),
+            log_bytes: bytes("functions.limits.max_log_kib", 256),
+            source_bytes: bytes("functions.limits.max_source_kib", 1024),
+        }
+    }
+}
+
+/// The variables that say where a user's files belong (XDG Base Directory Specification).
+struct Home {
+    home: Option<PathBuf>,
+    xdg_cache: Option<PathBuf>,
+}
+
+impl Home {
+    fn of(sources: &Sources) -> Self {
+        let path = |wanted: &str| {
+            let found = sources.variables.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| PathBuf::from(value)).filter(|path| path.is_absolute())
+        };
+        Self { home: path("HOME"), xdg_cache: path("XDG_CACHE_HOME") }
+    }
+
+    fn cache_dir(&self, data_dir: &Path) -> PathBuf {
+        let user_cache =
+            self.xdg_cache.clone().or_else(|| self.home.as_ref().map(|home| home.join(".cache")));
+        user_cache.map_or_else(|| data_dir.join("cache"), |cache| cache.join("apprun"))
+    }
+}
+
+fn default_slots() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(1).saturating_mul(SLOTS_PER_CORE).min(1024)
+}

@@ -1,0 +1,35 @@
+//! The log of a process: for people on a terminal, one JSON line per event for everything else.
+//! Written to standard error, so that a command's own output stays clean.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line.
+    Human,
+    /// One JSON object a line: `timestamp`, `level`, `message`, and every field beside them.
+    Json,
+}
+
+impl LogFormat {
+    /// Readable when somebody is looking, JSON when a collector is.
+    pub fn detect() -> Self {
+        if stderr().is_terminal() { Self::Human } else { Self::Json }
+    }
+}
+
+/// Starts the log of this process; a second call changes nothing. `filter` is `APPRUN_LOG`.
+pub fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
+    let events = fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(stderr);
+    // The only failure is a log that is already there, as in tests that share a process.
+    let _ = match format {
+        LogFormat::Human => {
+            events.with_target(false).with_ansi(stderr().is_terminal()).compact().try_init()
+        }
+        LogFormat::Json => events.json().flatten_event(true).with_span_list(false).try_init(),
+    };
+    Ok(())
+}

@@ -1,13 +1,17 @@
 //! The vocabulary of the product: pure values, valid by construction, no IO.
 
+mod diagnostic;
 mod error_code;
 mod execution;
 mod function;
 mod id;
 mod plan;
 mod role;
+mod runtime;
+mod source;
 pub(crate) mod text_enum;
 
+pub use diagnostic::{Diagnostic, Severity};
 pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};
 pub use function::{BuildStatus, FunctionStatus, Trigger};
@@ -17,4 +21,6 @@ pub use id::{
 };
 pub use plan::{Plan, PlanLimits};
 pub use role::Role;
+pub use runtime::{Runtime, UnknownRuntime};
+pub use source::{SourceBundle, SourceError, SourceLimits};
 pub use text_enum::UnknownWord;

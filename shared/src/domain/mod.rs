@@ -5,6 +5,9 @@ mod error_code;
 mod execution;
 mod function;
 mod id;
+mod json_text;
+mod name;
+mod page;
 mod plan;
 mod role;
 mod runtime;
@@ -19,6 +22,9 @@ pub use id::{
     BuildId, ExecutionId, FunctionId, IdError, ProjectId, RequestId, SessionId, TenantId, UserId,
     VersionId,
 };
+pub use json_text::JsonText;
+pub use name::{Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length};
+pub use page::{IdCursor, LogCursor, PageError, PageSize};
 pub use plan::{Plan, PlanLimits};
 pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};

@@ -1,5 +1,6 @@
 //! The vocabulary of the product: pure values, valid by construction, no IO.
 
+mod actor;
 mod diagnostic;
 mod error_code;
 mod execution;
@@ -14,6 +15,7 @@ mod runtime;
 mod source;
 pub(crate) mod text_enum;
 
+pub use actor::Actor;
 pub use diagnostic::{Diagnostic, Severity};
 pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};
@@ -25,7 +27,7 @@ pub use id::{
 pub use json_text::JsonText;
 pub use name::{Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length};
 pub use page::{IdCursor, LogCursor, PageError, PageSize};
-pub use plan::{Plan, PlanLimits};
+pub use plan::{Plan, PlanLimits, PlanTable};
 pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};
 pub use source::{SourceBundle, SourceError, SourceLimits};

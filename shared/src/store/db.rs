@@ -1,11 +1,13 @@
 //! The database handle: a bounded pool, transactions, and the embedded migrations.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+use crate::domain::UnknownWord;
 
 /// One transaction; rolled back unless committed.
 pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
@@ -56,6 +58,20 @@ impl StoreError {
             _ => None,
         }
     }
+
+    /// True when the database could not be asked at all: it is away, or every connection is busy.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Database(
+                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_),
+            ) => true,
+            // Class 53: out of connections or memory. 57P: starting up or shutting down.
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("53") || code.starts_with("57P"))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A handle to one Postgres database; clones share the pool.
@@ -103,4 +119,12 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Reads a column that holds one word of a closed list.
+pub(super) fn word<T>(text: &str) -> Result<T, StoreError>
+where
+    T: FromStr<Err = UnknownWord>,
+{
+    text.parse().map_err(|error: UnknownWord| StoreError::unreadable(error.to_string()))
 }

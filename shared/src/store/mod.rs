@@ -1,8 +1,18 @@
 //! All SQL of the product's tables, one file per table family. Every statement that changes a
 //! state names the state it expects.
+//!
+//! `build` and `execution` hold what a worker does with those rows, `build_report` and `call` what
+//! the API does.
 
+pub mod account;
+pub mod audit;
 pub mod build;
+pub mod build_report;
+pub mod call;
 mod db;
 pub mod execution;
+pub mod function;
+pub mod project;
+pub mod session;
 
 pub use db::{Db, StoreError, Tx};

@@ -1,0 +1,97 @@
+//! Builds as the API shows them: state, log and diagnostics of one compile job.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Db, StoreError, db::word};
+use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, TenantId};
+
+/// One build, with everything the compiler said.
+#[derive(Debug)]
+pub struct BuildReport {
+    /// Which one.
+    pub id: BuildId,
+    /// Of which version.
+    pub version: i32,
+    /// How far it is.
+    pub status: BuildStatus,
+    /// Why it failed, one word.
+    pub reason: Option<String>,
+    /// Why it failed, for people.
+    pub message: Option<String>,
+    /// What the compiler said, as data.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the compiler said, as text.
+    pub log: String,
+    /// True when it said more than was kept.
+    pub log_truncated: bool,
+    /// What compiled it, once it succeeded.
+    pub toolchain: Option<String>,
+    /// True when nothing had to be compiled.
+    pub cached: bool,
+    /// When it was asked for.
+    pub queued_at: OffsetDateTime,
+    /// When a worker took it.
+    pub started_at: Option<OffsetDateTime>,
+    /// When it ended.
+    pub completed_at: Option<OffsetDateTime>,
+}
+
+/// One build of a function.
+pub async fn find(
+    db: &Db,
+    tenant: TenantId,
+    function: FunctionId,
+    id: BuildId,
+) -> Result<Option<BuildReport>, StoreError> {
+    read(db, tenant, function, Some(id.0)).await
+}
+
+/// The build of the function's newest version.
+pub async fn latest(
+    db: &Db,
+    tenant: TenantId,
+    function: FunctionId,
+) -> Result<Option<BuildReport>, StoreError> {
+    read(db, tenant, function, None).await
+}
+
+async fn read(
+    db: &Db,
+    tenant: TenantId,
+    function: FunctionId,
+    id: Option<Uuid>,
+) -> Result<Option<BuildReport>, StoreError> {
+    let row = sqlx::query!(
+        "select b.id, v.number, b.status, b.reason, b.message, b.diagnostics, b.log,
+                b.log_truncated, b.toolchain, b.cached, b.queued_at, b.started_at, b.completed_at
+         from build b join function_version v on v.id = b.version_id
+         where b.function_id = $1 and b.tenant_id = $2 and ($3::uuid is null or b.id = $3)
+         order by b.id desc
+         limit 1",
+        function.0,
+        tenant.0,
+        id,
+    )
+    .fetch_optional(db.pool())
+    .await?;
+    row.map(|row| {
+        Ok(BuildReport {
+            id: BuildId(row.id),
+            version: row.number,
+            status: word(&row.status)?,
+            reason: row.reason,
+            message: row.message,
+            diagnostics: serde_json::from_value(row.diagnostics)
+                .map_err(StoreError::unreadable)?,
+            log: row.log,
+            log_truncated: row.log_truncated,
+            toolchain: row.toolchain,
+            cached: row.cached,
+            queued_at: row.queued_at,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+        })
+    })
+    .transpose()
+}

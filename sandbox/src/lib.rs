@@ -3,8 +3,29 @@
 //! The room knows programs, limits and outcomes. It never knows functions, jobs, tenants or the
 //! database. There is no way to run a program here without isolation.
 
+mod canary;
+mod cgroup;
+mod error;
+mod image;
+mod link;
 mod outcome;
+mod pool;
 mod program;
+mod protocol;
+mod run;
+mod sandbox;
+mod seccomp;
+mod slot;
+mod spawner;
+mod sys;
+mod tool;
+mod watch;
+mod wire;
 
+pub use error::{Layer, MissingLayer, RunError, Stage, StartError};
+pub use image::{Access, Bind, HOME_DIR, Image, Overlay, Profile, TMP_DIR, WORK_DIR};
 pub use outcome::{Ended, KillReason, Outcome, Usage};
 pub use program::{Collect, Executable, InputFile, Limits, Program};
+pub use sandbox::{Options, Sandbox};
+pub use spawner::become_spawner_if_asked;
+pub use tool::{Tool, ToolError, ToolOutput, run_tool};

@@ -1,0 +1,177 @@
+//! The worker's end of its spawner: starts it, sends commands, hands replies to whoever waits.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    path::Path,
+    process::{Child, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::process::{PidfdFlags, pidfd_open};
+use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot};
+
+use crate::{
+    cgroup::{Control, Knob},
+    error::{Failure, RunError, StartError, Steps},
+    protocol::{Command, Reply, Sealed, Setup},
+    spawner::SPAWNER_NAME,
+    sys,
+    wire::{self, Packet},
+};
+
+/// A live spawner.
+pub(crate) struct Link {
+    socket: AsyncFd<OwnedFd>,
+    /// Who waits for the reply about which slot. None once the spawner is gone.
+    waiting: Mutex<Option<Waiting>>,
+    /// Slot `n` runs as user `first_uid + n`.
+    pub(crate) first_uid: u32,
+}
+
+/// By question: a slot may be asked to go while somebody no longer waits for it to come.
+type Waiting = HashMap<Question, oneshot::Sender<Answer>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Question {
+    Make(u32),
+    Remove(u32),
+}
+
+/// The worker's hold on one slot.
+#[derive(Debug)]
+pub(crate) struct SlotHandle {
+    pub(crate) socket: OwnedFd,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) control: Control,
+}
+
+enum Answer {
+    Made(SlotHandle),
+    NotMade(Failure),
+    Removed,
+}
+
+impl Link {
+    /// Starts a spawner from `executable`, hands it the image and waits until it is sealed.
+    pub(crate) async fn start(
+        executable: &Path,
+        setup: &Setup,
+    ) -> Result<(Link, Child), StartError> {
+        let (ours, theirs) = wire::pair().map_err(StartError::Spawner)?;
+        let child = spawn(executable, theirs).map_err(StartError::Spawner)?;
+        wire::send(&ours, setup, &[]).map_err(StartError::Spawner)?;
+        rustix::io::ioctl_fionbio(&ours, true)
+            .map_err(|error| StartError::Spawner(error.into()))?;
+        let socket = sys::watched(ours, Interest::READABLE | Interest::WRITABLE)
+            .map_err(StartError::Spawner)?;
+        let answer = receive::<Sealed>(&socket).await.map_err(StartError::Spawner)?;
+        match answer.map(|packet| packet.message) {
+            Some(Sealed::Ready { first_uid }) => {
+                let waiting = Mutex::new(Some(HashMap::new()));
+                Ok((Link { socket, waiting, first_uid }, child))
+            }
+            Some(Sealed::Refused(missing)) => Err(StartError::Incomplete(missing)),
+            None => Err(StartError::Spawner(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    /// Makes a slot.
+    pub(crate) async fn make(&self, index: u32, steps: Steps) -> Result<SlotHandle, RunError> {
+        match self.ask(Question::Make(index), Command::Make { index, steps }).await {
+            Some(Answer::Made(handle)) => Ok(handle),
+            Some(Answer::NotMade(failure)) => Err(failure.into()),
+            Some(Answer::Removed) | None => Err(RunError::Unavailable),
+        }
+    }
+
+    /// Kills, reaps and removes a slot. Nothing of it is left when this returns; when the spawner
+    /// is gone, the next one sweeps.
+    pub(crate) async fn remove(&self, index: u32) {
+        let _ = self.ask(Question::Remove(index), Command::Remove(index)).await;
+    }
+
+    /// Hands out replies until the spawner is gone. The pool has one task for this.
+    pub(crate) async fn serve(&self) {
+        while let Ok(Some(packet)) = receive::<Reply>(&self.socket).await {
+            let Some((question, answer)) = understand(packet) else { break };
+            let waiter = self.lock().as_mut().and_then(|waiting| waiting.remove(&question));
+            // Whoever asked for a slot and gave up has asked for its removal since.
+            let _ = waiter.map(|waiter| waiter.send(answer));
+        }
+        // Dropping the senders tells everyone who waits.
+        self.lock().take();
+    }
+
+    /// Ends the spawner and everything it made, and with it `serve`.
+    pub(crate) fn hang_up(&self) {
+        // Fails only when it has ended already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+
+    async fn ask(&self, question: Question, command: Command) -> Option<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().as_mut()?.insert(question, sender);
+        let sent =
+            self.socket.async_io(Interest::WRITABLE, |socket| wire::send(socket, &command, &[]));
+        sent.await.ok()?;
+        receiver.await.ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Executes the binary again, with nothing but the socket. The standard library uses posix_spawn
+/// here, so the size of this process does not matter.
+fn spawn(executable: &Path, socket: OwnedFd) -> io::Result<Child> {
+    std::process::Command::new(executable)
+        .arg0(SPAWNER_NAME)
+        .env_clear()
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        // A group of its own: Ctrl-C in a terminal is the worker's to handle.
+        .process_group(0)
+        .spawn()
+}
+
+/// Waits until the spawner has exited, and reaps it.
+pub(crate) async fn reap(mut child: Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
+    if let Some(Ok(pidfd)) = pidfd.map(|fd| sys::watched(fd, Interest::READABLE)) {
+        let _ = pidfd.readable().await;
+    }
+    let _ = child.wait();
+}
+
+/// Receives one packet from a nonblocking socket.
+pub(crate) async fn receive<T: serde::de::DeserializeOwned>(
+    socket: &AsyncFd<OwnedFd>,
+) -> io::Result<Option<Packet<T>>> {
+    socket.async_io(Interest::READABLE, |socket| wire::receive(socket.as_fd())).await
+}
+
+/// None for a reply that makes no sense: the spawner is broken.
+fn understand(packet: Packet<Reply>) -> Option<(Question, Answer)> {
+    let mut fds = packet.fds.into_iter();
+    match packet.message {
+        Reply::Removed { index } => Some((Question::Remove(index), Answer::Removed)),
+        Reply::NotMade { index, failure } => {
+            Some((Question::Make(index), Answer::NotMade(failure)))
+        }
+        Reply::Made { index, knobs } => {
+            let (socket, pidfd) = (fds.next()?, fds.next()?);
+            let files: Vec<OwnedFd> = fds.collect();
+            (files.len() == knobs.len()).then_some(())?;
+            let knobs: Vec<(Knob, OwnedFd)> = knobs.into_iter().zip(files).collect();
+            let control = Control::new(knobs);
+            Some((Question::Make(index), Answer::Made(SlotHandle { socket, pidfd, control })))
+        }
+    }
+}

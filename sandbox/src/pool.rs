@@ -1,0 +1,284 @@
+//! Fresh slots for runs: some primed ahead of need, each used once, then removed.
+//!
+//! An index is taken from the free list when a slot is asked for and returns to it only after the
+//! spawner has removed every trace of the slot. That bounds what exists at any time.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Signal, pidfd_send_signal},
+    time::Timespec,
+};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cgroup::Control,
+    error::{RunError, Steps},
+    link::{Link, SlotHandle, receive},
+    protocol::Status,
+    sys,
+};
+
+/// Makes, keeps and takes away slots.
+pub(crate) struct Pool {
+    pub(crate) link: Arc<Link>,
+    /// One permit per run that may go on at once.
+    permits: Arc<Semaphore>,
+    shelf: Mutex<Shelf>,
+    /// How many indices there are: the most slots that ever exist at a time.
+    indices: usize,
+    /// How many slots to keep ready.
+    primed: usize,
+    /// Rung when a slot was taken off the shelf.
+    taken: Notify,
+    /// Rung when a slot is gone for good.
+    removed: Notify,
+    /// No new slot from then on.
+    stopping: CancellationToken,
+    /// The spawner is dead.
+    pub(crate) gone: CancellationToken,
+    /// For tests: what fails in each slot made from then on.
+    pub(crate) steps: OnceLock<Steps>,
+    /// Where slots go when their holder is done. Removal depends neither on who that is nor on how
+    /// it ended.
+    bin: mpsc::UnboundedSender<Used>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    free: BTreeSet<u32>,
+    primed: Vec<Slot>,
+}
+
+/// A slot on its way out.
+struct Used {
+    index: u32,
+    pidfd: Option<OwnedFd>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// One slot in one pair of hands. Dropping it kills everything in it.
+pub(crate) struct Slot {
+    live: Live,
+    // Last, so that the slot is dead before its place is given back.
+    place: Place,
+}
+
+/// A slot's processes and groups.
+struct Live {
+    socket: AsyncFd<OwnedFd>,
+    pidfd: OwnedFd,
+    control: Control,
+}
+
+/// A taken index. Dropping it has the spawner remove what is there, then frees it.
+struct Place {
+    index: u32,
+    pidfd: Option<OwnedFd>,
+    permit: Option<OwnedSemaphorePermit>,
+    bin: mpsc::UnboundedSender<Used>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let (pidfd, permit) = (self.pidfd.take(), self.permit.take());
+        // Fails only when the pool is gone, and then so is the spawner.
+        let _ = self.bin.send(Used { index: self.index, pidfd, permit });
+    }
+}
+
+impl Pool {
+    /// A pool for `slots` runs at once, with up to `primed` more slots waiting.
+    pub(crate) fn new(link: Arc<Link>, slots: usize, primed: usize) -> Arc<Pool> {
+        let (bin, used) = mpsc::unbounded_channel();
+        let indices = slots + primed;
+        let pool = Arc::new(Pool {
+            link,
+            permits: Arc::new(Semaphore::new(slots)),
+            shelf: Mutex::new(Shelf { free: (0..indices as u32).collect(), primed: Vec::new() }),
+            indices,
+            primed,
+            taken: Notify::new(),
+            removed: Notify::new(),
+            stopping: CancellationToken::new(),
+            gone: CancellationToken::new(),
+            steps: OnceLock::new(),
+            bin,
+        });
+        tokio::spawn(hand_out_replies(Arc::clone(&pool)));
+        tokio::spawn(empty_bin(Arc::clone(&pool), used));
+        tokio::spawn(refill(Arc::clone(&pool)));
+        pool
+    }
+
+    /// Takes a slot, waiting while as many runs as allowed go on.
+    pub(crate) async fn take(&self) -> Result<Slot, RunError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| RunError::Unavailable)?;
+        let slot = match self.take_primed() {
+            Some(slot) => Ok(slot),
+            None => self.make().await,
+        };
+        self.taken.notify_one();
+        slot.map(|mut slot| {
+            slot.place.permit = Some(permit);
+            slot
+        })
+    }
+
+    /// No new runs; waits until every slot, used or primed, is gone.
+    pub(crate) async fn close(&self) {
+        self.stopping.cancel();
+        self.permits.close();
+        self.lock().primed.clear();
+        self.settled().await;
+    }
+
+    /// Waits until no slot exists but the primed ones.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let mut removed = std::pin::pin!(self.removed.notified());
+            removed.as_mut().enable();
+            {
+                let shelf = self.lock();
+                if shelf.free.len() + shelf.primed.len() == self.indices {
+                    return;
+                }
+            }
+            removed.await;
+        }
+    }
+
+    /// The newest primed slot whose init is still alive.
+    fn take_primed(&self) -> Option<Slot> {
+        loop {
+            let slot = self.lock().primed.pop()?;
+            if slot.is_alive() {
+                return Some(slot);
+            }
+        }
+    }
+
+    /// Asks the spawner for a new slot. Whatever becomes of the wait, the index finds its way back.
+    async fn make(&self) -> Result<Slot, RunError> {
+        let index = self.lock().free.pop_first().ok_or(RunError::Unavailable)?;
+        let mut place = Place { index, pidfd: None, permit: None, bin: self.bin.clone() };
+        let SlotHandle { socket, pidfd, control } = self.link.make(index, self.steps()).await?;
+        place.pidfd = Some(pidfd.try_clone()?);
+        rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
+        Ok(Slot {
+            live: Live { socket: sys::watched(socket, Interest::READABLE)?, pidfd, control },
+            place,
+        })
+    }
+
+    /// Makes a slot and waits until everything in it is ready for a request.
+    async fn make_primed(&self) -> Result<Slot, RunError> {
+        let slot = self.make().await?;
+        match receive::<Status>(slot.socket()).await?.map(|packet| packet.message) {
+            Some(Status::Primed) => Ok(slot),
+            Some(Status::NotLaunched(failure)) => Err(failure.into()),
+            _ => Err(RunError::Lost),
+        }
+    }
+
+    fn steps(&self) -> Steps {
+        self.steps.get().copied().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    pub(crate) fn socket(&self) -> &AsyncFd<OwnedFd> {
+        &self.live.socket
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.live.control
+    }
+
+    /// Kills every process of the slot.
+    pub(crate) fn kill(&self) {
+        // Either suffices; the group is faster, init's namespace is always there. Being dead
+        // already is no failure.
+        let _ = self.control().kill();
+        let _ = pidfd_send_signal(&self.live.pidfd, Signal::KILL);
+    }
+
+    fn is_alive(&self) -> bool {
+        let mut fds = [PollFd::new(&self.live.pidfd, PollFlags::IN)];
+        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Lives as long as the spawner. Nobody gets a slot here afterwards.
+async fn hand_out_replies(pool: Arc<Pool>) {
+    pool.link.serve().await;
+    pool.stopping.cancel();
+    pool.permits.close();
+    pool.lock().primed.clear();
+    pool.gone.cancel();
+}
+
+/// Removes used slots, each in its own task: a fork bomb takes a while to die.
+async fn empty_bin(pool: Arc<Pool>, mut used: mpsc::UnboundedReceiver<Used>) {
+    while let Some(used) = used.recv().await {
+        tokio::spawn(remove(Arc::clone(&pool), used));
+    }
+}
+
+async fn remove(pool: Arc<Pool>, used: Used) {
+    if let Some(Ok(pidfd)) = used.pidfd.map(|pidfd| sys::watched(pidfd, Interest::READABLE)) {
+        // The namespace's init goes last, so from here on every process is dead.
+        let _ = pidfd.readable().await;
+    }
+    pool.link.remove(used.index).await;
+    pool.lock().free.insert(used.index);
+    // The permit goes back before anyone is told.
+    drop(used.permit);
+    pool.removed.notify_waiters();
+}
+
+/// Keeps the shelf filled.
+async fn refill(pool: Arc<Pool>) {
+    /// Pause after a failure. It is logged; runs go on with slots made on demand.
+    const PAUSE: Duration = Duration::from_secs(1);
+    while !pool.stopping.is_cancelled() {
+        if pool.lock().primed.len() >= pool.primed {
+            tokio::select! {
+                () = pool.taken.notified() => {}
+                () = pool.stopping.cancelled() => {}
+            }
+            continue;
+        }
+        match pool.make_primed().await {
+            Ok(slot) => pool.lock().primed.push(slot),
+            Err(error) => {
+                tracing::warn!(%error, "a slot could not be primed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    pool.lock().primed.clear();
+    pool.removed.notify_waiters();
+}

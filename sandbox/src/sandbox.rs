@@ -1,0 +1,221 @@
+//! The handle: start a sandbox for one image, run programs in it, stop it.
+//!
+//! A supervisor replaces the spawner when that dies. Runs that were going on then are lost and say
+//! so; later ones find a new spawner, which has swept what the old one left.
+
+use std::{
+    path::PathBuf,
+    process::Child,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    canary,
+    error::{Layer, RunError, Stage, StartError, Steps},
+    image::Image,
+    link::{self, Link},
+    outcome::Outcome,
+    pool::Pool,
+    program::Program,
+    protocol::Setup,
+    run::{self, Order},
+    spawner::BLOCK_UIDS,
+};
+
+/// How a sandbox is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What runs see.
+    pub image: Image,
+    /// Runs at once; more wait.
+    pub slots: usize,
+    /// Slots kept ready ahead of need.
+    pub primed: usize,
+    /// Layers that may be missing. Nothing else may.
+    pub allow_degraded: Vec<Layer>,
+    /// The binary that serves as spawner: its `main` must begin with `become_spawner_if_asked`.
+    /// None: this process's own binary.
+    pub spawner: Option<PathBuf>,
+    /// For tests: the step that fails in every slot once the canary has passed.
+    #[doc(hidden)]
+    pub fail_at: Option<Stage>,
+}
+
+impl Options {
+    /// Eight runs at once in this image, two slots primed.
+    pub fn new(image: Image) -> Options {
+        Options {
+            image,
+            slots: 8,
+            primed: 2,
+            allow_degraded: Vec::new(),
+            spawner: None,
+            fail_at: None,
+        }
+    }
+}
+
+/// Runs programs in one image. Cloning gives another handle on the same sandbox; when the last one
+/// is dropped, everything it runs is killed.
+#[derive(Clone)]
+pub struct Sandbox {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    options: Options,
+    /// Of the living spawner.
+    pool: RwLock<Arc<Pool>>,
+    stopping: CancellationToken,
+    missing: Vec<Layer>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+    }
+}
+
+impl Sandbox {
+    /// Starts the spawner, seals it, and proves with a canary that every layer holds. Fails when
+    /// one does not, unless `allow_degraded` names it. Needs a tokio runtime with IO and time.
+    pub async fn start(options: Options) -> Result<Sandbox, StartError> {
+        check(&options)?;
+        let (pool, child) = start_spawner(&options).await?;
+        let missing = match canary::prove(&pool, &options).await {
+            Ok(missing) => missing,
+            Err(error) => {
+                shut_down(&pool, child).await;
+                return Err(error);
+            }
+        };
+        let _ = pool.steps.set(Steps { fail_at: options.fail_at });
+        let shared = Arc::new(Shared {
+            options,
+            pool: RwLock::new(pool),
+            stopping: CancellationToken::new(),
+            missing,
+        });
+        let supervisor = Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&shared), child))));
+        Ok(Sandbox { handle: Arc::new(Handle { shared, supervisor }) })
+    }
+
+    /// Runs one program in a slot of its own. Waits for one while `slots` runs go on. Cancelling
+    /// ends the run with `KillReason::Cancelled`; dropping the future kills it too.
+    pub async fn run(
+        &self,
+        program: Program,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, RunError> {
+        let order = Order::from_program(program)?;
+        let pool = self.handle.shared.pool();
+        run::run(&pool, order, cancel).await
+    }
+
+    /// Waits for runs that still go on, removes every slot and ends the spawner. Cancel runs first
+    /// to stop at once.
+    pub async fn stop(self) {
+        self.handle.shared.pool().close().await;
+        self.handle.shared.stopping.cancel();
+        let supervisor =
+            self.handle.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor {
+            let _ = supervisor.await;
+        }
+    }
+
+    /// The user and group a slot's program runs as. With `slots: 1, primed: 0` every run is in slot
+    /// 0: a trusted warm-up can be given files to write by making this user their owner.
+    pub fn slot_uid(&self, slot: u32) -> u32 {
+        self.handle.shared.pool().link.first_uid + slot
+    }
+
+    /// Layers that are missing and were allowed to be.
+    pub fn missing_layers(&self) -> &[Layer] {
+        &self.handle.shared.missing
+    }
+
+    /// Waits until nothing of any ended run is left.
+    pub async fn settled(&self) {
+        self.handle.shared.pool().settled().await;
+    }
+}
+
+impl Shared {
+    fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn check(options: &Options) -> Result<(), StartError> {
+    if let Some(path) = options.image.bad_path() {
+        return Err(StartError::ImagePath(path.to_owned()));
+    }
+    // One of the block's ids is for the slots' inits.
+    let (asked, most) = (options.slots + options.primed, BLOCK_UIDS as usize - 1);
+    if asked > most {
+        return Err(StartError::TooManySlots { asked, most });
+    }
+    Ok(())
+}
+
+async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, Child), StartError> {
+    let setup = Setup { image: options.image.clone() };
+    let own = PathBuf::from("/proc/self/exe");
+    let executable = options.spawner.as_ref().unwrap_or(&own);
+    let (link, child) = Link::start(executable, &setup).await?;
+    Ok((Pool::new(Arc::new(link), options.slots, options.primed), child))
+}
+
+async fn shut_down(pool: &Pool, child: Child) {
+    pool.close().await;
+    pool.link.hang_up();
+    link::reap(child).await;
+}
+
+/// Serves the spawner's replies, and replaces it whenever it dies, until the sandbox stops.
+async fn supervise(shared: Arc<Shared>, mut child: Child) {
+    loop {
+        let pool = shared.pool();
+        tokio::select! {
+            () = pool.gone.cancelled() => {}
+            () = shared.stopping.cancelled() => {
+                pool.link.hang_up();
+                return link::reap(child).await;
+            }
+        }
+        tracing::error!(image = shared.options.image.name, "the spawner died and is replaced");
+        link::reap(child).await;
+        child = match replace(&shared).await {
+            Some(child) => child,
+            None => return,
+        };
+    }
+}
+
+/// None when the sandbox stops before a new spawner is up.
+async fn replace(shared: &Shared) -> Option<Child> {
+    const PAUSE: Duration = Duration::from_secs(1);
+    loop {
+        match start_spawner(&shared.options).await {
+            Ok((pool, child)) => {
+                *shared.pool.write().unwrap_or_else(PoisonError::into_inner) = pool;
+                return Some(child);
+            }
+            Err(error) => tracing::error!(%error, "failed to replace the spawner"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shared.stopping.cancelled() => return None,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The slot's own file system: a tmpfs with a quota, what is laid out in it, what is taken out.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, BufReader, Read, Write},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, chown},
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{
+        FileType, MemfdFlags, Mode, OFlags, ResolveFlags, SealFlags, fcntl_add_seals, fstat,
+        fstatvfs, memfd_create, open, openat2,
+    },
+    mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
+};
+
+use crate::{
+    image::{HOME_DIR, Overlay, Profile, TMP_DIR, WORK_DIR},
+    program::InputFile,
+    protocol::{CollectRequest, SlotLimits},
+    spawner::SLOT_DIR,
+};
+
+/// A handle that tells whether the slot's disk is full.
+pub(super) struct Disk(OwnedFd);
+
+impl Disk {
+    /// True when not one more block, or not one more file, fits.
+    pub(super) fn is_full(&self) -> bool {
+        fstatvfs(&self.0).is_ok_and(|disk| disk.f_bfree == 0 || disk.f_ffree == 0)
+    }
+}
+
+/// Mounts the slot's disk, in a build also the rest. The quota comes with the request.
+pub(super) fn mount_disk(profile: Profile, uid: u32, overlays: &[Overlay]) -> io::Result<Disk> {
+    match profile {
+        Profile::Function => {
+            let options = format!("size=4k,nr_inodes=8,mode=700,uid={uid},gid={uid}\0");
+            mount_tmpfs(TMP_DIR, flags(profile), &options)?;
+        }
+        Profile::Build => mount_build(uid, overlays)?,
+    }
+    Ok(Disk(open(TMP_DIR, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
+}
+
+fn flags(profile: Profile) -> MountFlags {
+    let always = MountFlags::NOSUID | MountFlags::NODEV;
+    match profile {
+        Profile::Function => always | MountFlags::NOEXEC,
+        // Build scripts are compiled and then run.
+        Profile::Build => always,
+    }
+}
+
+fn mount_tmpfs(target: &str, flags: MountFlags, options: &str) -> io::Result<()> {
+    let options = std::ffi::CStr::from_bytes_with_nul(options.as_bytes())
+        .map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(mount("tmpfs", target, "tmpfs", flags, options)?)
+}
+
+/// One tmpfs, so that one quota covers all of it, seen at several places.
+fn mount_build(uid: u32, overlays: &[Overlay]) -> io::Result<()> {
+    mount_tmpfs(SLOT_DIR, flags(Profile::Build), "size=64k,nr_inodes=64,mode=700\0")?;
+    for place in [WORK_DIR, HOME_DIR, TMP_DIR] {
+        let part = format!("{SLOT_DIR}{place}");
+        make_owned(&part, uid)?;
+        mount_bind(part.as_str(), place)?;
+    }
+    for (number, overlay) in overlays.iter().enumerate() {
+        mount_overlay(number, overlay, uid)?;
+    }
+    // Only the parts stay visible.
+    unmount(SLOT_DIR, UnmountFlags::DETACH)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    // Own processes only, and none of the kernel's files: compilers look for themselves there.
+    Ok(mount("proc", "/proc", "proc", flags, c"hidepid=invisible,subset=pid")?)
+}
+
+fn mount_overlay(number: usize, overlay: &Overlay, uid: u32) -> io::Result<()> {
+    let (upper, work) = (format!("{SLOT_DIR}/upper-{number}"), format!("{SLOT_DIR}/over-{number}"));
+    make_owned(&upper, uid)?;
+    make_owned(&work, uid)?;
+    let options = format!("lowerdir={},upperdir={upper},workdir={work}\0", overlay.lower.display());
+    let options = std::ffi::CStr::from_bytes_with_nul(options.as_bytes())
+        .map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(mount("overlay", &overlay.target, "overlay", flags(Profile::Build), options)?)
+}
+
+fn make_owned(path: &str, uid: u32) -> io::Result<()> {
+    DirBuilder::new().mode(0o755).create(path)?;
+    chown(path, Some(uid), Some(uid))
+}
+
+/// Sets the run's quota on the disk that was mounted ahead.
+pub(super) fn set_quota(profile: Profile, limits: &SlotLimits) -> io::Result<()> {
+    let options = format!("size={},nr_inodes={}\0", limits.disk_bytes, limits.disk_inodes);
+    let options = std::ffi::CStr::from_bytes_with_nul(options.as_bytes())
+        .map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(mount_remount(TMP_DIR, flags(profile), options)?)
+}
+
+/// Packs files for `lay_out` into a sealed memory file: for each, the lengths of path and content
+/// (u32, u64, native order), then both.
+pub(crate) fn pack_files(files: &[InputFile]) -> io::Result<OwnedFd> {
+    let mut pack =
+        File::from(memfd_create("files", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    for file in files {
+        let path_length =
+            u32::try_from(file.path.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut head = path_length.to_ne_bytes().to_vec();
+        head.extend((file.content.len() as u64).to_ne_bytes());
+        head.extend(file.path.as_bytes());
+        pack.write_all(&head)?;
+        pack.write_all(&file.content)?;
+    }
+    io::Seek::rewind(&mut pack)?;
+    fcntl_add_seals(&pack, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
+    Ok(pack.into())
+}
+
+/// Writes packed files below the working directory, already without any privilege.
+pub(super) fn lay_out(pack: OwnedFd) -> io::Result<()> {
+    let mut pack = BufReader::new(File::from(pack));
+    while let Some((path, length)) = next_head(&mut pack)? {
+        let path = Path::new(&path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut file = File::create_new(path)?;
+        let copied = io::copy(&mut pack.by_ref().take(length), &mut file)?;
+        if copied != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+/// None at the end.
+fn next_head(pack: &mut impl Read) -> io::Result<Option<(String, u64)>> {
+    let mut path_length = [0; 4];
+    match pack.read_exact(&mut path_length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let mut content_length = [0; 8];
+    pack.read_exact(&mut content_length)?;
+    let mut path = vec![0; u32::from_ne_bytes(path_length) as usize];
+    pack.read_exact(&mut path)?;
+    let path = String::from_utf8(path).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Some((path, u64::from_ne_bytes(content_length))))
+}
+
+/// Opens the asked-for file when it is what was asked for. By now nobody else is alive in the slot,
+/// but everything that lies there is still hostile.
+pub(super) fn collect(request: &CollectRequest) -> Option<OwnedFd> {
+    let work = open(WORK_DIR, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    // NONBLOCK: a fifo must not hold us up.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let resolve = ResolveFlags::BENEATH
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_XDEV;
+    let file = openat2(work, request.path.as_str(), flags, Mode::empty(), resolve).ok()?;
+    let stat = fstat(&file).ok()?;
+    let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let fits = u64::try_from(stat.st_size).is_ok_and(|size| size <= request.max_bytes);
+    (is_regular && stat.st_nlink == 1 && fits).then_some(file)
+}

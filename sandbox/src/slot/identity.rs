@@ -1,0 +1,53 @@
+//! Gives up root: user, groups, capabilities, and the ways to get any of them back.
+
+use std::io;
+
+use rustix::{
+    fs::{Gid, Uid},
+    thread::remove_capability_from_bounding_set,
+};
+use rustix::{
+    process::{DumpableBehavior, set_dumpable_behavior},
+    thread::{
+        CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+        set_capabilities, set_capabilities_secure_bits, set_keep_capabilities, set_no_new_privs,
+        set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    },
+};
+
+/// Becomes `uid` (and the group of that number) for good, with at most the `kept` capabilities.
+pub(super) fn become_user(uid: u32, kept: CapabilitySet) -> io::Result<()> {
+    empty_bounding_set()?;
+    // Root's number means nothing from here on, and that cannot be undone.
+    set_capabilities_secure_bits(
+        CapabilitiesSecureBits::NO_ROOT
+            | CapabilitiesSecureBits::NO_ROOT_LOCKED
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
+    )?;
+    set_keep_capabilities(!kept.is_empty())?;
+    set_thread_groups(&[])?;
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
+    set_thread_res_gid(group, group, group)?;
+    set_thread_res_uid(user, user, user)?;
+    clear_ambient_capability_set()?;
+    let nothing = CapabilitySet::empty();
+    set_capabilities(
+        None,
+        CapabilitySets { effective: kept, permitted: kept, inheritable: nothing },
+    )?;
+    set_no_new_privs(true)?;
+    // Another process of the same user could otherwise look into this one.
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+fn empty_bounding_set() -> io::Result<()> {
+    for capability in CapabilitySet::all().iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // A capability this kernel does not know.
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

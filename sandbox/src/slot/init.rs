@@ -1,0 +1,169 @@
+//! PID 1 of a slot: prepares it, starts PID 2, tells how that ended, and takes the rest along.
+//!
+//! The program must not be PID 1 itself: signals work differently there. Init runs only our code,
+//! under a user id of its own, without capabilities (a build's keeps the one to kill).
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::read,
+    process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait},
+    system::{setdomainname, sethostname},
+    thread::{CapabilitySet, UnshareFlags},
+    time::{ClockId, Timespec, clock_gettime},
+};
+
+use super::{
+    disk::{self, Disk},
+    identity,
+    launch::{self, Board},
+};
+use crate::{
+    error::{Failure, Stage, Steps},
+    image::{Overlay, Profile},
+    protocol::{CollectRequest, MainEnd, Status},
+    sys::{self, Forked},
+    wire,
+};
+
+/// What a slot is made from.
+pub(crate) struct SlotSetup<'a> {
+    pub(crate) uid: u32,
+    pub(crate) init_uid: u32,
+    pub(crate) profile: Profile,
+    pub(crate) overlays: &'a [Overlay],
+    pub(crate) steps: Steps,
+}
+
+/// Runs the slot to its end. `go` carries one byte once the slot is inside its groups, and closes
+/// when the spawner dies.
+pub(crate) fn run(setup: &SlotSetup<'_>, socket: OwnedFd, go: OwnedFd) -> ! {
+    if sys::close_all_but(socket.as_fd(), go.as_fd()).is_err() || !may_go(&go) {
+        sys::exit_now(1);
+    }
+    let result = prepare(setup, &socket, &go).and_then(|(main, disk)| {
+        tell(&socket, &Status::Primed, None);
+        Ok((wait_for(main)?, disk))
+    });
+    match result {
+        Ok((ended, disk)) => finish(setup.profile, &socket, &disk, ended),
+        Err(failure) => tell(&socket, &Status::NotLaunched(failure), None),
+    }
+    // The kernel kills whatever else lives in this pid namespace.
+    sys::exit_now(0)
+}
+
+/// Before the spawner has put this process into its groups, nothing may run or be charged.
+fn may_go(go: &OwnedFd) -> bool {
+    let mut byte = [0];
+    matches!(read(go, &mut byte), Ok(1))
+}
+
+struct Main {
+    pid: Pid,
+    board: Board,
+}
+
+/// How PID 2 ended and when, by CLOCK_MONOTONIC.
+struct Ending {
+    how: MainEnd,
+    launched_at_ns: u64,
+    ended_at_ns: u64,
+}
+
+fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd, go: &OwnedFd) -> Result<(Main, Disk), Failure> {
+    let steps = setup.steps;
+    steps.take(Stage::Hostname, || {
+        sethostname(b"slot")?;
+        Ok(setdomainname(b"")?)
+    })?;
+    let disk =
+        steps.take(Stage::Mount, || disk::mount_disk(setup.profile, setup.uid, setup.overlays))?;
+    let board = steps.take(Stage::ForkMain, Board::new)?;
+    let forked = steps.take(Stage::ForkMain, || sys::fork_into(UnshareFlags::empty(), None))?;
+    let pid = match forked {
+        Forked::Parent { pid, .. } => pid,
+        Forked::Child => launch::run(setup, socket, board),
+    };
+    steps.take(Stage::DropInit, || {
+        let kept = match setup.profile {
+            Profile::Function => CapabilitySet::empty(),
+            // A build's processes are killed one by one before its result is collected.
+            Profile::Build => CapabilitySet::KILL,
+        };
+        identity::become_user(setup.init_uid, kept)?;
+        // After the change of user, which clears it.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        if spawner_is_gone(go)? { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    })?;
+    Ok((Main { pid, board }, disk))
+}
+
+/// Closes the gap before the death signal was armed.
+fn spawner_is_gone(go: &OwnedFd) -> std::io::Result<bool> {
+    let mut fds = [PollFd::new(go, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    Ok(fds[0].revents().contains(PollFlags::HUP))
+}
+
+/// Reaps orphans until the main process ends.
+fn wait_for(main: Main) -> Result<Ending, Failure> {
+    let how = loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == main.pid => {
+                break match status.terminating_signal() {
+                    Some(signal) => MainEnd::Signalled(signal),
+                    None => MainEnd::Exited(status.exit_status().unwrap_or(0)),
+                };
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                return Err(Failure { stage: Stage::ForkMain, errno: error.raw_os_error() });
+            }
+        }
+    };
+    let ended_at_ns = now_ns();
+    match main.board.failure() {
+        Some(failure) => Err(failure),
+        None => Ok(Ending { how, launched_at_ns: main.board.launched_at_ns(), ended_at_ns }),
+    }
+}
+
+pub(super) fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+fn finish(profile: Profile, socket: &OwnedFd, disk: &Disk, ending: Ending) {
+    let disk_full = disk.is_full();
+    if profile == Profile::Build {
+        kill_everyone_else();
+    }
+    let Ending { how, launched_at_ns, ended_at_ns } = ending;
+    tell(socket, &Status::Ended { how, launched_at_ns, ended_at_ns, disk_full }, None);
+    if profile == Profile::Build {
+        // PID 2 is gone, so this packet is for init: what to collect, or end of file.
+        if let Ok(Some(packet)) = wire::receive::<CollectRequest>(socket) {
+            tell(socket, &Status::Collected, disk::collect(&packet.message));
+        }
+    }
+}
+
+/// Returns when init is alone in its pid namespace: nothing can touch the result any more.
+fn kill_everyone_else() {
+    loop {
+        // -1: everyone this process may signal, which a pid namespace limits to its own.
+        let _ = sys::kill_all();
+        match wait(WaitOptions::empty()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A worker that has hung up does not want to know.
+fn tell(socket: &OwnedFd, status: &Status, file: Option<OwnedFd>) {
+    let fds: Vec<_> = file.iter().map(AsFd::as_fd).collect();
+    let _ = wire::send(socket, status, &fds);
+}

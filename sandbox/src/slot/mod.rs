@@ -1,0 +1,15 @@
+//! One slot: a one-shot set of namespaces and groups for a single run.
+//!
+//! `make` is the spawner's side; `init` is PID 1 of the slot; `launch` turns PID 2 into the program;
+//! `disk` mounts, fills and searches the slot's own file system.
+
+mod canary;
+mod disk;
+mod identity;
+mod init;
+mod launch;
+mod make;
+
+pub(crate) use canary::Probe;
+pub(crate) use disk::pack_files;
+pub(crate) use make::{NewSlot, SlotMaker};

@@ -1,0 +1,59 @@
+//! The spawner: a small single-threaded process that owns the privileges and makes slots.
+//!
+//! It is this binary executed again, with an empty environment and one socket. It forks cheaply,
+//! holds no secret, and after sealing can name no file of the host. It lives as long as its worker.
+
+mod claim;
+mod seal;
+mod serve;
+
+pub(crate) use claim::BLOCK_UIDS;
+pub(crate) use seal::SLOT_DIR;
+
+use std::{ffi::OsStr, io, os::fd::OwnedFd};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    io::fcntl_dupfd_cloexec,
+    net::{SocketType, sockopt::socket_type},
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit},
+    stdio,
+};
+
+use crate::sys;
+
+/// What `argv[0]` says when the binary is to serve as a spawner.
+pub(crate) const SPAWNER_NAME: &str = "apprun-spawner";
+
+/// First statement of `main`: serves and exits when this process was started as a spawner, else
+/// returns at once. Must come before any thread is started.
+pub fn become_spawner_if_asked() {
+    if std::env::args_os().next().as_deref() != Some(OsStr::new(SPAWNER_NAME)) {
+        return;
+    }
+    match take_control_socket().and_then(|control| serve::serve(&control)) {
+        Ok(()) => sys::exit_now(0),
+        Err(error) => {
+            eprintln!("{SPAWNER_NAME}: {error}");
+            sys::exit_now(1)
+        }
+    }
+}
+
+/// The socket arrives as standard input. Standard input and output become /dev/null, so that no
+/// later descriptor can take their numbers; errors still go where the worker's go.
+fn take_control_socket() -> io::Result<OwnedFd> {
+    if socket_type(stdio::stdin())? != SocketType::SEQPACKET {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not started by a worker"));
+    }
+    let control = fcntl_dupfd_cloexec(stdio::stdin(), 3)?;
+    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    stdio::dup2_stdin(&null)?;
+    stdio::dup2_stdout(&null)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // Each slot takes a handful of descriptors while it is made.
+    let open_files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: open_files.maximum, ..open_files })?;
+    Ok(control)
+}

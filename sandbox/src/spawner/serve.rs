@@ -1,0 +1,161 @@
+//! The spawner's life: seal, then make and remove slots until the worker is gone, then tidy up.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    thread::sleep,
+    time::Duration,
+};
+
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use super::{claim::Claim, seal::seal};
+use crate::{
+    cgroup::{Layout, Tree},
+    error::{Layer, MissingLayer, Steps},
+    protocol::{Command, Reply, Sealed, Setup},
+    seccomp::filter_for,
+    slot::{NewSlot, SlotMaker},
+    wire,
+};
+
+/// Slots that are made and not yet removed, by index.
+type Inits = BTreeMap<u32, Init>;
+
+/// What the spawner keeps of a slot.
+struct Init {
+    pidfd: OwnedFd,
+    /// Closing it tells an init that has not armed its death signal yet to give up.
+    _lifeline: OwnedFd,
+}
+
+/// Serves one worker until it hangs up.
+pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
+    let Some(packet) = wire::receive::<Setup>(control)? else { return Ok(()) };
+    let setup = packet.message;
+    let (maker, claim) = match prepare(&setup) {
+        Ok(prepared) => prepared,
+        Err(missing) => return wire::send(control, &Sealed::Refused(vec![missing]), &[]),
+    };
+    wire::send(control, &Sealed::Ready { first_uid: claim.first_uid }, &[])?;
+    let mut inits = Inits::new();
+    let end = obey(control, &maker, &mut inits);
+    clear(maker, inits)?;
+    end
+}
+
+/// Claims, plants and seals. Each failure names the layer that is missing because of it.
+fn prepare(setup: &Setup) -> Result<(SlotMaker, Claim), MissingLayer> {
+    let mut claim = Claim::take().map_err(|error| {
+        missing(Layer::Uids, "claim a block of user ids in /run/apprun", &error, "run as root")
+    })?;
+    let groups = Layout::detect().and_then(|layout| {
+        claim.list_groups(&layout)?;
+        Tree::plant(&layout, &claim.name)
+    });
+    let tree = groups.map_err(|error| {
+        let fix = "mount the cgroup file system writable and delegate it (systemd: Delegate=yes)";
+        missing(Layer::Memory, "make a control group", &error, fix)
+    })?;
+    seal(&setup.image).map_err(|error| {
+        let fix = "run as root, or give the container CAP_SYS_ADMIN and a seccomp profile that \
+                   allows namespaces";
+        missing(Layer::Namespaces, "seal the root", &error, fix)
+    })?;
+    // Built here, once, so that every slot inherits it ready-made.
+    filter_for(setup.image.profile);
+    let maker = SlotMaker {
+        tree,
+        first_uid: claim.first_uid,
+        profile: setup.image.profile,
+        overlays: setup.image.overlays.clone(),
+    };
+    Ok((maker, claim))
+}
+
+fn missing(layer: Layer, action: &str, error: &io::Error, fix: &str) -> MissingLayer {
+    MissingLayer { layer, why: format!("cannot {action}: {error}"), fix: fix.into() }
+}
+
+/// Carries out commands until the worker hangs up.
+fn obey(control: &OwnedFd, maker: &SlotMaker, inits: &mut Inits) -> io::Result<()> {
+    while let Some(packet) = wire::receive::<Command>(control)? {
+        match packet.message {
+            Command::Make { index, steps } => make(control, maker, inits, index, steps)?,
+            Command::Remove(index) => {
+                remove(maker, inits, index)?;
+                wire::send(control, &Reply::Removed { index }, &[])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make(
+    control: &OwnedFd,
+    maker: &SlotMaker,
+    inits: &mut Inits,
+    index: u32,
+    steps: Steps,
+) -> io::Result<()> {
+    match maker.make(index, steps) {
+        Ok(NewSlot { socket, pidfd, lifeline, knobs }) => {
+            let (knobs, files): (Vec<_>, Vec<_>) = knobs.into_iter().unzip();
+            let mut fds: Vec<BorrowedFd<'_>> = vec![socket.as_fd(), pidfd.as_fd()];
+            fds.extend(files.iter().map(AsFd::as_fd));
+            let sent = wire::send(control, &Reply::Made { index, knobs }, &fds);
+            inits.insert(index, Init { pidfd, _lifeline: lifeline });
+            sent
+        }
+        Err(failure) => {
+            abandon(maker, index);
+            wire::send(control, &Reply::NotMade { index, failure }, &[])
+        }
+    }
+}
+
+/// A slot that could not be made must not occupy its index; its groups are empty by now.
+fn abandon(maker: &SlotMaker, index: u32) {
+    let _ = remove_groups(&maker.tree, index);
+}
+
+/// Reaps a dead init and removes its groups. Kills first, in case the worker was mistaken.
+fn remove(maker: &SlotMaker, inits: &mut Inits, index: u32) -> io::Result<()> {
+    if let Some(init) = inits.remove(&index) {
+        reap(&init)?;
+    }
+    remove_groups(&maker.tree, index)
+}
+
+fn reap(init: &Init) -> io::Result<()> {
+    // Gone already is what we want.
+    let _ = pidfd_send_signal(&init.pidfd, Signal::KILL);
+    // When this returns, every process of the namespace is dead: the kernel lets a namespace's
+    // init go last.
+    waitid(WaitId::PidFd(init.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+    Ok(())
+}
+
+/// A group is busy for a moment after its last process was reaped.
+fn remove_groups(tree: &Tree, index: u32) -> io::Result<()> {
+    const ATTEMPTS: u32 = 500;
+    for _ in 0..ATTEMPTS {
+        match tree.remove(index) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                sleep(Duration::from_millis(1));
+            }
+            other => return other,
+        }
+    }
+    tree.remove(index)
+}
+
+/// Ends every slot and takes away every group.
+fn clear(maker: SlotMaker, mut inits: Inits) -> io::Result<()> {
+    let indices: Vec<u32> = inits.keys().copied().collect();
+    for index in indices {
+        remove(&maker, &mut inits, index)?;
+    }
+    maker.tree.uproot()
+}

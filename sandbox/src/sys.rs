@@ -1,0 +1,229 @@
+//! The system calls that no safe crate offers: clone3, execveat, seccomp, a page shared over fork.
+//!
+//! The only file of this room that may say `unsafe`. Each function is safe to call under the
+//! condition its comment states; nothing here decides anything.
+#![allow(unsafe_code)]
+
+use std::{
+    ffi::{CStr, CString},
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap_anonymous},
+    process::Pid,
+    thread::UnshareFlags,
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// Which side of a fork this is.
+pub(crate) enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, with a descriptor of the new one.
+    Parent { pid: Pid, pidfd: OwnedFd },
+}
+
+/// The kernel's `struct clone_args`, as of Linux 5.7.
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+const CLONE_PIDFD: u64 = 0x0000_1000;
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks the calling process into fresh namespaces and, where given, straight into a cgroup2
+/// directory. Only for processes with a single thread: the spawner and what it starts.
+pub(crate) fn fork_into(
+    namespaces: UnshareFlags,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> io::Result<Forked> {
+    let mut pidfd: libc::c_int = -1;
+    let mut args = CloneArgs {
+        flags: u64::from(namespaces.bits()) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        ..CloneArgs::default()
+    };
+    if let Some(directory) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = directory.as_raw_fd() as u64;
+    }
+    // SAFETY: `args` is a valid clone_args of the stated size; without CLONE_VM the child gets a
+    // copy of the address space, and with one thread no lock can be held by a thread that is gone.
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        raw => {
+            let pid = Pid::from_raw(raw as i32).ok_or(io::ErrorKind::InvalidData)?;
+            // SAFETY: the kernel stored a new descriptor there, owned by nobody else.
+            Ok(Forked::Parent { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
+        }
+    }
+}
+
+/// Ends the process at once, without running anything that was registered before a fork.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: `_exit` takes any status and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Becomes the program behind `file`, or the one at `path` when `file` is None. Returns only on
+/// failure.
+pub(crate) fn exec(
+    file: Option<BorrowedFd<'_>>,
+    path: &CStr,
+    args: &[CString],
+    env: &[CString],
+) -> io::Error {
+    let args = null_terminated(args);
+    let env = null_terminated(env);
+    let (directory, flags) = match file {
+        Some(fd) => (fd.as_raw_fd(), libc::AT_EMPTY_PATH),
+        None => (libc::AT_FDCWD, 0),
+    };
+    // SAFETY: path and both vectors are NUL-terminated and live until the call returns.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            directory,
+            path.as_ptr(),
+            args.as_ptr(),
+            env.as_ptr(),
+            flags,
+        );
+    }
+    io::Error::last_os_error()
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Marks every descriptor from 3 up close-on-exec.
+pub(crate) fn mark_all_close_on_exec() -> io::Result<()> {
+    close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// Closes every descriptor from 3 up but these two. For a child that goes on with nothing else of
+/// what its parent owned.
+pub(crate) fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
+    let (one, other) = (one.as_raw_fd() as u32, other.as_raw_fd() as u32);
+    let (low, high) = (one.min(other), one.max(other));
+    close_range(3, low - 1, 0)?;
+    close_range(low + 1, high - 1, 0)?;
+    close_range(high + 1, u32::MAX, 0)
+}
+
+fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: marking is harmless; closing happens only in a fresh child, which shares no memory
+    // with its parent and uses none of the closed descriptors again.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Forks in the oldest way there is, the one the system-call filter lets pass. None in the child.
+pub(crate) fn plain_fork() -> io::Result<Option<Pid>> {
+    // SAFETY: like `fork_into`: one thread, and the child gets a copy of everything.
+    match unsafe { libc::syscall(libc::SYS_fork) } {
+        -1 => Err(io::Error::last_os_error()),
+        raw => Ok(Pid::from_raw(raw as i32)),
+    }
+}
+
+/// Installs a seccomp filter for this thread and all its descendants. No-new-privs must be set.
+pub(crate) fn install_filter(filter: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies `len` instructions from a slice of exactly that length.
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A page of counters that stays shared with every process forked later, until they exec.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedPage(&'static [AtomicU64; SharedPage::CELLS]);
+
+impl SharedPage {
+    const CELLS: usize = 8;
+
+    /// Maps a zeroed page that lives as long as the process.
+    pub(crate) fn new() -> io::Result<SharedPage> {
+        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice; it is zeroed,
+        // page-aligned, larger than the array, never unmapped, and only touched by atomics.
+        unsafe {
+            let page = mmap_anonymous(ptr::null_mut(), 4096, protection, flags)?;
+            Ok(SharedPage(&*page.cast()))
+        }
+    }
+
+    pub(crate) fn get(self, cell: usize) -> u64 {
+        self.0[cell].load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(self, cell: usize, value: u64) {
+        self.0[cell].store(value, Ordering::Release);
+    }
+}
+
+/// Sends SIGKILL to every process of this pid namespace but its init, the caller.
+pub(crate) fn kill_all() -> io::Result<()> {
+    // SAFETY: no memory is involved; -1 reaches only processes the caller may signal.
+    match unsafe { libc::kill(-1, libc::SIGKILL) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Moves the calling process into fresh namespaces.
+pub(crate) fn unshare(namespaces: UnshareFlags) -> io::Result<()> {
+    // SAFETY: the descriptor table is not among what is unshared.
+    Ok(unsafe { rustix::thread::unshare_unsafe(namespaces - UnshareFlags::FILES) }?)
+}
+
+/// Registers a descriptor with the current tokio runtime.
+pub(crate) fn watched(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd names the same open file until it is dropped, and it is moved in.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, interest) }?)
+}
+
+/// Lets any test binary be its own spawner: the usual harness leaves no room before its `main`.
+#[cfg(feature = "spawner-in-tests")]
+#[used]
+// SAFETY: `.init_array` holds pointers to functions that are called before `main`, with one thread;
+// glibc has set up the arguments by then, which is all this needs.
+#[unsafe(link_section = ".init_array")]
+static SERVE_BEFORE_MAIN: extern "C" fn() = {
+    extern "C" fn serve_before_main() {
+        crate::become_spawner_if_asked();
+    }
+    serve_before_main
+};

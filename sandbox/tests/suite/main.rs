@@ -1,0 +1,7 @@
+//! Real programs in real slots. One binary, so that it links once.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+mod build;
+mod first_run;

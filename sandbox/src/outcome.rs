@@ -11,6 +11,8 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// Standard error, at most `Limits::stderr_bytes`.
     pub stderr: Vec<u8>,
+    /// When standard error was read: the length reached, and the time since the program's start.
+    pub stderr_times: Vec<(usize, Duration)>,
     /// True when standard error held more than was kept.
     pub stderr_truncated: bool,
     /// The collected file, opened after every process of the run was dead. None unless asked for,

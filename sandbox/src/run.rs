@@ -124,6 +124,7 @@ fn cancelled_in_the_queue() -> Outcome {
     Outcome {
         ended: Ended::Killed(KillReason::Cancelled),
         stdout: Vec::new(),
+        stderr_times: Vec::new(),
         stderr: Vec::new(),
         stderr_truncated: false,
         collected: None,

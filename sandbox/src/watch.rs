@@ -34,6 +34,8 @@ const CPU_CHECK_PAUSE: Duration = Duration::from_millis(2);
 const READ_BYTES: usize = 16 << 10;
 /// What a pipe holds unless somebody enlarges it, which the filter prevents.
 const PIPE_BYTES: usize = 64 << 10;
+/// Reads closer together than this share one time, so that a long run of single bytes stays small.
+const TIME_GRAIN_NS: u64 = 10_000_000;
 
 /// A run that was just requested.
 pub(crate) struct Watch<'a> {
@@ -89,7 +91,8 @@ impl Watch<'_> {
             (None, Some(_), Some(request)) => self.collect(&request).await?,
             _ => None,
         };
-        let usage = self.usage(main, requested_at_ns);
+        let launched_at_ns = main.map_or(requested_at_ns, |main| main.launched_at_ns);
+        let usage = self.usage(main, launched_at_ns);
         let facts = Facts {
             killed_for,
             stdout_overflowed: self.stdout.overflowed,
@@ -102,6 +105,7 @@ impl Watch<'_> {
         Ok(Outcome {
             ended: conclude(facts).ok_or(RunError::Lost)?,
             stdout: self.stdout.kept,
+            stderr_times: self.stderr.times_since(launched_at_ns),
             stderr: self.stderr.kept,
             stderr_truncated: self.stderr.overflowed,
             collected: collected.map(Into::into),
@@ -180,8 +184,7 @@ impl Watch<'_> {
         }
     }
 
-    fn usage(&self, main: Option<MainStatus>, requested_at_ns: u64) -> Usage {
-        let launched_at_ns = main.map_or(requested_at_ns, |main| main.launched_at_ns);
+    fn usage(&self, main: Option<MainStatus>, launched_at_ns: u64) -> Usage {
         let ended_at_ns = main.map_or_else(monotonic_ns, |main| main.ended_at_ns);
         let (exit_status, signal) = match main.map(|main| main.how) {
             Some(MainEnd::Exited(status)) => (Some(status), None),
@@ -240,6 +243,8 @@ fn conclude(facts: Facts) -> Option<Ended> {
 pub(crate) struct Capture {
     pipe: Option<AsyncFd<OwnedFd>>,
     kept: Vec<u8>,
+    /// How much had been kept, and when that was.
+    times: Vec<(usize, u64)>,
     limit_bytes: usize,
     /// More came than was kept.
     overflowed: bool,
@@ -249,7 +254,7 @@ impl Capture {
     pub(crate) fn new(pipe: OwnedFd, limit_bytes: usize) -> io::Result<Capture> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         let pipe = Some(sys::watched(pipe, Interest::READABLE)?);
-        Ok(Capture { pipe, kept: Vec::new(), limit_bytes, overflowed: false })
+        Ok(Capture { pipe, kept: Vec::new(), times: Vec::new(), limit_bytes, overflowed: false })
     }
 
     /// Waits for more and takes it. Never returns once the stream has ended.
@@ -286,5 +291,15 @@ impl Capture {
         let room = self.limit_bytes - self.kept.len();
         self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.overflowed |= bytes.len() > room;
+        let now_ns = monotonic_ns();
+        match self.times.last_mut() {
+            Some((end, at_ns)) if now_ns - *at_ns < TIME_GRAIN_NS => *end = self.kept.len(),
+            _ => self.times.push((self.kept.len(), now_ns)),
+        }
+    }
+
+    fn times_since(&self, start_ns: u64) -> Vec<(usize, Duration)> {
+        let since = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(start_ns));
+        self.times.iter().map(|(end, at_ns)| (*end, since(*at_ns))).collect()
     }
 }

@@ -1,0 +1,214 @@
+//! Decides how a Rust source is built: library or program, which manifests, which command line.
+
+use sandbox::InputFile;
+use shared::domain::{Diagnostic, SourceBundle};
+
+use super::manifest;
+use crate::{
+    plan::{BuildPlan, Refusal, env, file},
+    toolchain::{
+        Language,
+        scan::{self, Function, Syntax},
+    },
+};
+
+const MAIN: &str = include_str!("template/apprun_main.rs");
+/// Told from the author's files by its name.
+pub(super) const MAIN_FILE: &str = "apprun_main.rs";
+/// The crate and binary of the generated main.
+const MAIN_CRATE: &str = "apprun-main";
+/// Where the one crate root is looked for in a source without a manifest, first match first.
+const ENTRIES: [&str; 5] = ["handler.rs", "src/lib.rs", "src/main.rs", "lib.rs", "main.rs"];
+
+/// The author's crate, as far as the generated main has to know it.
+struct AuthorCrate {
+    name: String,
+    /// Generated, where the source has none.
+    manifest: Option<InputFile>,
+    brings_main: bool,
+    handler: Option<(String, Function)>,
+}
+
+pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, Refusal> {
+    let author = match source.get("Cargo.toml") {
+        Some(manifest) => crate_with_manifest(source, manifest)?,
+        None => crate_without_manifest(source)?,
+    };
+    let mut files: Vec<_> =
+        source.files().map(|(path, content)| file(format!("source/{path}"), content)).collect();
+    files.extend(author.manifest);
+    files.push(file(".cargo/config.toml", manifest::cargo_config()));
+    let (folder, binary) = if author.brings_main {
+        ("source", author.name)
+    } else {
+        files.extend(main_crate(MAIN_CRATE, &author.name, source.get("Cargo.lock")));
+        ("main", MAIN_CRATE.to_owned())
+    };
+    Ok(BuildPlan {
+        language: Language::Rust,
+        toolchain: toolchain.to_owned(),
+        program: super::CARGO.into(),
+        args: build_args(folder, &binary),
+        env: environment(),
+        files,
+        artifact_path: format!("target/{}/release/{binary}", super::TARGET),
+        handler: author.handler,
+    })
+}
+
+/// The generated crate. It starts from the author's lock file, so that his versions are kept.
+pub(super) fn main_crate(name: &str, author: &str, lock: Option<&[u8]>) -> Vec<InputFile> {
+    let mut files = vec![
+        file("main/Cargo.toml", manifest::for_main(name, author)),
+        file(format!("main/{MAIN_FILE}"), MAIN),
+    ];
+    files.extend(lock.map(|lock| file("main/Cargo.lock", lock)));
+    files
+}
+
+/// The command line of every build. Run from `/work`, where cargo reads no configuration but ours.
+pub(super) fn build_args(folder: &str, binary: &str) -> Vec<String> {
+    let manifest = format!("/work/{folder}/Cargo.toml");
+    let flags = ["build", "--release", "--offline", "--target", super::TARGET, "--color", "never"];
+    let what = ["--manifest-path", &manifest, "--bin", binary];
+    flags.iter().chain(&what).map(|arg| (*arg).to_owned()).collect()
+}
+
+/// The whole environment of cargo: nothing else is visible to build scripts and macros.
+pub(super) fn environment() -> Vec<(String, String)> {
+    // Paths inside the binary and in panics start at the root of the source.
+    let rename_paths =
+        "--remap-path-prefix=/work/source/=\u{1f}--remap-path-prefix=/cache/rust/vendor/=crates/";
+    env(&[
+        ("HOME", sandbox::HOME_DIR),
+        ("TMPDIR", sandbox::TMP_DIR),
+        ("PATH", "/toolchains/rust/bin"),
+        ("CARGO_HOME", "/home/cargo"),
+        ("RUSTC", super::RUSTC),
+        ("CARGO_NET_OFFLINE", "true"),
+        ("CARGO_INCREMENTAL", "0"),
+        ("CARGO_TARGET_DIR", "/work/target"),
+        ("CARGO_BUILD_BUILD_DIR", super::BUILD_CACHE),
+        ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+        ("CARGO_ENCODED_RUSTFLAGS", rename_paths),
+        ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", super::LLD),
+        ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "/cache/rust/linker/ld"),
+    ])
+}
+
+fn crate_with_manifest(source: &SourceBundle, manifest: &[u8]) -> Result<AuthorCrate, Refusal> {
+    let name = manifest::package_name(&String::from_utf8_lossy(manifest)).ok_or_else(|| {
+        vec![Diagnostic::error("no [package] with a name in it").at("Cargo.toml", 1, 1)]
+    })?;
+    let has_library = source.get("src/lib.rs").is_some();
+    let entry = if has_library { "src/lib.rs" } else { "src/main.rs" };
+    let functions = functions_of(source, entry);
+    let brings_main = !has_library && has_main(&functions);
+    Ok(AuthorCrate { name, manifest: None, brings_main, handler: handler_in(entry, functions) })
+}
+
+fn crate_without_manifest(source: &SourceBundle) -> Result<AuthorCrate, Refusal> {
+    let entry = entry_of(source)?;
+    let functions = functions_of(source, entry);
+    let brings_main = has_main(&functions);
+    let kind = if brings_main { "[bin]" } else { "lib" };
+    let name = manifest::DEFAULT_NAME;
+    let manifest = manifest::for_source(name, kind, entry);
+    Ok(AuthorCrate {
+        name: name.to_owned(),
+        manifest: Some(file("source/Cargo.toml", manifest)),
+        brings_main,
+        handler: handler_in(entry, functions),
+    })
+}
+
+/// The crate root: a usual name, or the only Rust file there is.
+fn entry_of(source: &SourceBundle) -> Result<&str, Refusal> {
+    let code: Vec<_> =
+        source.files().map(|(path, _)| path).filter(|path| path.ends_with(".rs")).collect();
+    let usual = ENTRIES.iter().find_map(|entry| code.iter().find(|path| *path == entry));
+    match (usual, code.as_slice()) {
+        (Some(entry), _) => Ok(entry),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(vec![Diagnostic::error("no Rust file in the source")]),
+        (None, _) => {
+            let message = format!("no crate root among the files: one of {}", ENTRIES.join(", "));
+            Err(vec![Diagnostic::error(message)])
+        }
+    }
+}
+
+fn functions_of(source: &SourceBundle, entry: &str) -> Vec<Function> {
+    source.get(entry).map(|code| scan::functions(code, Syntax::Rust)).unwrap_or_default()
+}
+
+fn has_main(functions: &[Function]) -> bool {
+    functions.iter().any(|function| function.name == "main")
+}
+
+fn handler_in(entry: &str, functions: Vec<Function>) -> Option<(String, Function)> {
+    let mut functions = functions.into_iter();
+    functions.find(|function| function.name == "handler").map(|found| (entry.to_owned(), found))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::SourceLimits;
+
+    use super::*;
+
+    fn bundle(files: &[(&str, &str)]) -> SourceBundle {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        SourceBundle::from_files(files, SourceLimits { files: 9, total_bytes: 9999 }).unwrap()
+    }
+
+    fn planned(files: &[(&str, &str)]) -> BuildPlan {
+        plan(&bundle(files), "rustc").unwrap()
+    }
+
+    fn generated(plan: &BuildPlan, path: &str) -> String {
+        let file = plan.files.iter().find(|file| file.path == path);
+        String::from_utf8(file.unwrap_or_else(|| panic!("{path}")).content.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_handler_becomes_a_library_with_a_main_beside_it() {
+        let plan = planned(&[("handler.rs", "pub fn handler(input: u8) -> Result<u8, String> {}")]);
+        let manifest = generated(&plan, "source/Cargo.toml");
+        assert!(manifest.contains("[lib]\nname = \"function\"\npath = \"handler.rs\""));
+        assert!(generated(&plan, "main/Cargo.toml").contains("package = \"function\""));
+        assert!(plan.args.contains(&"/work/main/Cargo.toml".to_owned()));
+        assert_eq!(plan.artifact_path, "target/x86_64-unknown-linux-musl/release/apprun-main");
+    }
+
+    #[test]
+    fn an_own_main_is_taken_as_it_is() {
+        let plan = planned(&[("handler.rs", "fn main() {}")]);
+        let manifest = generated(&plan, "source/Cargo.toml");
+        assert!(manifest.contains("[[bin]]\nname = \"function\"\npath = \"handler.rs\""));
+        assert!(plan.artifact_path.ends_with("release/function"));
+        assert!(!plan.files.iter().any(|file| file.path.starts_with("main/")));
+    }
+
+    #[test]
+    fn an_own_manifest_is_honoured() {
+        let manifest = "[package]\nname = \"greet\"\n";
+        let lib = [("Cargo.toml", manifest), ("src/lib.rs", ""), ("Cargo.lock", "# lock")];
+        let plan_of_lib = planned(&lib);
+        assert!(generated(&plan_of_lib, "main/Cargo.toml").contains("package = \"greet\""));
+        assert_eq!(generated(&plan_of_lib, "main/Cargo.lock"), "# lock");
+        assert_eq!(generated(&plan_of_lib, "source/Cargo.toml"), manifest);
+        let bin = planned(&[("Cargo.toml", manifest), ("src/main.rs", "fn main() {}")]);
+        assert!(bin.artifact_path.ends_with("release/greet"));
+    }
+
+    #[test]
+    fn a_source_without_a_crate_root_is_refused() {
+        let refused = |files: &[(&str, &str)]| plan(&bundle(files), "rustc").unwrap_err();
+        assert!(refused(&[("a.txt", "")])[0].message.contains("no Rust file"));
+        assert!(refused(&[("a.rs", ""), ("b.rs", "")])[0].message.contains("no crate root"));
+        let nameless = refused(&[("Cargo.toml", "[workspace]"), ("src/lib.rs", "")]);
+        assert_eq!(nameless[0].file.as_deref(), Some("Cargo.toml"));
+        assert!(plan(&bundle(&[("only.rs", "")]), "rustc").is_ok());
+    }
+}

@@ -1,0 +1,173 @@
+//! Makes what every Rust build stands on: the libraries of the host that rustc itself needs, the
+//! sources of the offered crates, the linker kit, and those crates compiled.
+
+use std::{env, fs, os::unix::fs::symlink, path::Path, time::Duration};
+
+use sandbox::{Access, Bind, InputFile, Tool, run_tool};
+
+use super::{BUILD_CACHE, LINKER_KIT, LLD, RUSTC, RustToolchain, TARGET, manifest, plan};
+use crate::{
+    PrepareError,
+    cache::{Use, open_to_builds},
+    plan::file,
+    warm::{WarmUp, at},
+};
+
+/// What rustc, cargo and the programs they build for the host load at run time.
+const HOST_LIBRARIES: &[&str] = &[
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libutil.so.1",
+    "libz.so.1",
+];
+const HOST_LIBRARY_PLACES: &[&str] =
+    &["/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"];
+
+/// Versions and checksums of the offered crates.
+const LOCK: &str = include_str!("template/Cargo.lock");
+const EXAMPLE: &str = include_str!("template/warm_up.rs");
+/// Other names than any build uses, so that nothing of the example is ever taken for a build's own.
+const EXAMPLE_CRATE: &str = "apprun_example";
+const EXAMPLE_MAIN: &str = "apprun-example-main";
+
+/// Sub-directories of a published cache.
+pub(super) const LIBRARIES_DIR: &str = "lib";
+pub(super) const VENDOR_DIR: &str = "vendor";
+pub(super) const LINKER_DIR: &str = "linker";
+pub(super) const BUILD_DIR: &str = "build";
+
+/// Fills `directory`. Fetches the offered crates over the network, once, with the operator's own
+/// cargo settings.
+pub(crate) async fn warm_up(
+    toolchain: &RustToolchain,
+    directory: &Path,
+) -> Result<(), PrepareError> {
+    let [libraries, vendor, linker, build] =
+        [LIBRARIES_DIR, VENDOR_DIR, LINKER_DIR, BUILD_DIR].map(|name| directory.join(name));
+    copy_host_libraries(&libraries)?;
+    fetch_crates(toolchain, directory, &vendor).await?;
+    let mut binds = toolchain.binds();
+    binds.extend(super::read_only_binds(directory));
+    let writable = [(linker.as_path(), LINKER_KIT), (build.as_path(), BUILD_CACHE)];
+    let warm_up = WarmUp::start("rust-warm-up", binds, super::library_links(), &writable).await?;
+    make_linker_kit(&warm_up).await?;
+    let args = plan::build_args("main", EXAMPLE_MAIN);
+    warm_up.run(super::CARGO, args, plan::environment(), example()).await?;
+    warm_up.finish().await;
+    let leave = |_: &fs::File| Ok(());
+    open_to_builds(&linker, Use::Read, &leave).map_err(at(&linker))?;
+    open_to_builds(&build, Use::Overlay, &leave).map_err(at(&build))
+}
+
+/// Copies, so that an upgrade of the host cannot change half of them under a running build.
+fn copy_host_libraries(libraries: &Path) -> Result<(), PrepareError> {
+    fs::create_dir(libraries).map_err(at(libraries))?;
+    for name in HOST_LIBRARIES {
+        let mut places = HOST_LIBRARY_PLACES.iter().map(|place| Path::new(place).join(name));
+        let found = places.find(|path| path.exists()).ok_or(PrepareError::HostLibrary { name })?;
+        fs::copy(&found, libraries.join(name)).map_err(at(&found))?;
+        // `libc.so`: the name under which a linker looks for it.
+        let plain = name.split_once(".so").map_or(*name, |(stem, _)| stem);
+        symlink(name, libraries.join(format!("{plain}.so"))).map_err(at(libraries))?;
+    }
+    // Debian's loader looks in /lib/x86_64-linux-gnu, which the image links to this very folder.
+    symlink(".", libraries.join("x86_64-linux-gnu")).map_err(at(libraries))
+}
+
+async fn fetch_crates(
+    toolchain: &RustToolchain,
+    directory: &Path,
+    vendor: &Path,
+) -> Result<(), PrepareError> {
+    let project = directory.join("project");
+    for InputFile { path, content } in example_without_config() {
+        let path = project.join(path);
+        let folder = path.parent().unwrap_or(&project);
+        fs::create_dir_all(folder).and_then(|()| fs::write(&path, content)).map_err(at(&path))?;
+    }
+    fs::write(project.join("main/Cargo.lock"), LOCK).map_err(at(&project))?;
+    let output = run_tool(Tool {
+        executable: toolchain.root.join("bin/cargo"),
+        args: ["vendor", "--locked", "--versioned-dirs", "--quiet", "--manifest-path"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([project.join("main/Cargo.toml").display().to_string()])
+            .chain([vendor.display().to_string()])
+            .collect(),
+        env: fetch_environment(toolchain),
+        directory: project.clone(),
+        deadline: Duration::from_secs(300),
+        output_bytes: 64 * 1024,
+    })
+    .await?;
+    if output.status != Some(0) {
+        let log = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(PrepareError::FetchCrates { log });
+    }
+    fs::remove_dir_all(&project).map_err(at(&project))
+}
+
+/// The operator's own network settings, and nothing else of the environment.
+fn fetch_environment(toolchain: &RustToolchain) -> Vec<(String, String)> {
+    const PASSED_ON: &[&str] = &[
+        "HOME",
+        "CARGO_HOME",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+    ];
+    let passed_on =
+        PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
+    let bin = toolchain.root.join("bin");
+    let own = [("PATH", bin.clone()), ("RUSTC", bin.join("rustc"))];
+    let own = own.map(|(name, path)| (name.to_owned(), path.display().to_string()));
+    passed_on.chain(own).collect()
+}
+
+/// A crate like an author's, with the generated main.
+fn example() -> Vec<InputFile> {
+    let mut files = example_without_config();
+    files.push(file(".cargo/config.toml", manifest::cargo_config()));
+    files
+}
+
+fn example_without_config() -> Vec<InputFile> {
+    let manifest = manifest::for_source(EXAMPLE_CRATE, "lib", "handler.rs");
+    let mut files = vec![file("source/Cargo.toml", manifest), file("source/handler.rs", EXAMPLE)];
+    files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE, None));
+    files
+}
+
+async fn make_linker_kit(warm_up: &WarmUp) -> Result<(), PrepareError> {
+    let parts = [
+        ("start.rs", include_str!("template/linker/start.rs"), "rlib", None),
+        ("dso_handle.rs", include_str!("template/linker/dso_handle.rs"), "rlib", None),
+        ("ld.rs", include_str!("template/linker/ld.rs"), "bin", Some(TARGET)),
+    ];
+    for (name, code, kind, target) in parts {
+        let mut args = vec!["--edition=2024", "-O", "-Cstrip=symbols", "--crate-type", kind];
+        args.extend(["--out-dir", LINKER_KIT, name]);
+        let linker = format!("-Clinker={LLD}");
+        if let Some(target) = target {
+            args.extend(["--target", target, &linker]);
+        }
+        let args = args.into_iter().map(str::to_owned).collect();
+        warm_up.run(RUSTC, args, plan::environment(), vec![file(name, code)]).await?;
+    }
+    Ok(())
+}
+
+/// What builds see of a published cache, besides the compiled crates.
+pub(super) fn read_only(directory: &Path, name: &str, target: &str) -> Bind {
+    Bind { source: directory.join(name), target: target.into(), access: Access::ReadOnly }
+}

@@ -1,0 +1,286 @@
+//! Finds the top-level functions of a Go or Rust file without parsing it: enough to know whether the
+//! author wrote a handler or an own `main`. The compiler has the last word on everything else.
+
+/// A top-level function as its author wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    /// Where its name stands, both counted from 1, the column in bytes.
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    /// How many parameters it takes.
+    pub(crate) parameters: usize,
+}
+
+/// Which rules for comments and literals apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Go,
+    Rust,
+}
+
+impl Syntax {
+    fn keyword(self) -> &'static [u8] {
+        match self {
+            Self::Go => b"func",
+            Self::Rust => b"fn",
+        }
+    }
+}
+
+/// All functions outside of any bracket, in their order.
+pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
+    let code = without_comments_and_literals(source, syntax);
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    let mut at = 0;
+    while at < code.len() {
+        let word = word_at(&code, at);
+        match code[at] {
+            b'{' | b'(' | b'[' => depth += 1,
+            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
+            _ if depth == 0 && word == syntax.keyword() => {
+                found.extend(function_after(&code, at + word.len()));
+            }
+            _ => {}
+        }
+        at += word.len().max(1);
+    }
+    found
+}
+
+/// The name in Go's package clause, which is the first thing in a file.
+pub(crate) fn go_package(source: &[u8]) -> Option<String> {
+    let code = without_comments_and_literals(source, Syntax::Go);
+    let clause = skip_blanks(&code, 0);
+    if word_at(&code, clause) != b"package" {
+        return None;
+    }
+    let name = word_at(&code, skip_blanks(&code, clause + b"package".len()));
+    if name.is_empty() { None } else { Some(String::from_utf8_lossy(name).into_owned()) }
+}
+
+/// None for methods, `fn` types and everything else without a name.
+fn function_after(code: &[u8], after_keyword: usize) -> Option<Function> {
+    let start = skip_blanks(code, after_keyword);
+    let name = word_at(code, start);
+    if name.is_empty() {
+        return None;
+    }
+    let line_start = code[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let line = code[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Some(Function {
+        name: String::from_utf8_lossy(name).into_owned(),
+        line: line as u32,
+        column: (start - line_start + 1) as u32,
+        parameters: count_parameters(&code[start + name.len()..]),
+    })
+}
+
+/// Counts what stands between the commas of the first parentheses.
+fn count_parameters(code: &[u8]) -> usize {
+    let Some(open) = code.iter().position(|byte| *byte == b'(') else { return 0 };
+    let (mut depth, mut count, mut pending) = (0usize, 0, false);
+    for byte in &code[open + 1..] {
+        match byte {
+            b')' | b'}' | b']' if depth == 0 => break,
+            b'(' | b'{' | b'[' => depth += 1,
+            b')' | b'}' | b']' => depth -= 1,
+            b',' if depth == 0 => {
+                count += usize::from(pending);
+                pending = false;
+                continue;
+            }
+            _ => {}
+        }
+        pending |= !byte.is_ascii_whitespace();
+    }
+    count + usize::from(pending)
+}
+
+fn word_at(code: &[u8], at: usize) -> &[u8] {
+    let rest = &code[at.min(code.len())..];
+    let end = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+fn skip_blanks(code: &[u8], at: usize) -> usize {
+    let rest = &code[at.min(code.len())..];
+    at + rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len())
+}
+
+/// A copy of the same length in which comments and literals are blank and lines stay lines.
+fn without_comments_and_literals(source: &[u8], syntax: Syntax) -> Vec<u8> {
+    let mut code = source.to_vec();
+    let mut at = 0;
+    while at < source.len() {
+        let skipped = comment_length(&source[at..], syntax)
+            .or_else(|| literal_length(source, at, syntax))
+            .map(|length| length.min(source.len() - at));
+        if let Some(length) = skipped {
+            for byte in &mut code[at..at + length] {
+                if *byte != b'\n' {
+                    *byte = b' ';
+                }
+            }
+        }
+        at += skipped.unwrap_or(1).max(1);
+    }
+    code
+}
+
+fn comment_length(rest: &[u8], syntax: Syntax) -> Option<usize> {
+    if rest.starts_with(b"//") {
+        return Some(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
+    }
+    if !rest.starts_with(b"/*") {
+        return None;
+    }
+    let (mut depth, mut at) = (1, 2);
+    while at < rest.len() && depth > 0 {
+        let nested = syntax == Syntax::Rust && rest[at..].starts_with(b"/*");
+        let closed = rest[at..].starts_with(b"*/");
+        depth = if nested { depth + 1 } else { depth - usize::from(closed) };
+        at += if nested || closed { 2 } else { 1 };
+    }
+    Some(at)
+}
+
+fn literal_length(source: &[u8], at: usize, syntax: Syntax) -> Option<usize> {
+    let rest = &source[at..];
+    match (rest[0], syntax) {
+        (b'"', _) => Some(quoted_length(rest, b'"')),
+        (b'\'', Syntax::Go) => Some(quoted_length(rest, b'\'')),
+        (b'`', Syntax::Go) => Some(find(&rest[1..], b"`").map_or(rest.len(), |end| end + 2)),
+        (b'\'', Syntax::Rust) => char_length(rest),
+        (b'r', Syntax::Rust) if !is_inside_word(source, at) => raw_string_length(rest),
+        _ => None,
+    }
+}
+
+/// `r` opens a raw string also behind the prefixes `b` and `c`, but not at the end of a name.
+fn is_inside_word(source: &[u8], at: usize) -> bool {
+    let start =
+        source[..at].iter().rposition(|byte| !is_word(*byte)).map_or(0, |before| before + 1);
+    !matches!(&source[start..at], b"" | b"b" | b"c")
+}
+
+fn quoted_length(rest: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while at < rest.len() {
+        match rest[at] {
+            b'\\' => at += 2,
+            byte if byte == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    rest.len()
+}
+
+/// A character such as `'{'` or `'\n'`; None for a lifetime.
+fn char_length(rest: &[u8]) -> Option<usize> {
+    match rest.get(1)? {
+        b'\\' => Some(quoted_length(rest, b'\'')),
+        first => {
+            let width = utf8_width(*first);
+            (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
+        }
+    }
+}
+
+fn utf8_width(first: u8) -> usize {
+    match first {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    }
+}
+
+fn raw_string_length(rest: &[u8]) -> Option<usize> {
+    let hashes = rest[1..].iter().take_while(|byte| **byte == b'#').count();
+    if rest.get(1 + hashes) != Some(&b'"') {
+        return None;
+    }
+    let mut end = vec![b'"'];
+    end.resize(1 + hashes, b'#');
+    let content = 2 + hashes;
+    Some(find(&rest[content..], &end).map_or(rest.len(), |at| content + at + end.len()))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(source: &str, syntax: Syntax) -> Vec<(String, usize)> {
+        let functions = functions(source.as_bytes(), syntax).into_iter();
+        functions.map(|function| (function.name, function.parameters)).collect()
+    }
+
+    #[test]
+    fn go_functions_are_found_among_decoys() {
+        let source = r#"
+            // func commented(a int) {}
+            /* func also(a int) /* not nested in Go */
+            package main
+            var text = "func quoted(\" int)"; var raw = `func raw() {"`; var rune = '{'
+            type T struct { f func(int) int }
+            func (t T) Method(a int) {}
+            func Handler(ctx context.Context, in map[string]func(a, b int),) (Out, error) {
+                inner := func(x int) {}
+            }
+            func Generic[K comparable](k K) {}
+            func main() {}
+        "#;
+        let expected = [("Handler", 2), ("Generic", 1), ("main", 0)];
+        assert_eq!(found(source, Syntax::Go), expected.map(|(name, n)| (name.to_owned(), n)));
+    }
+
+    #[test]
+    fn rust_functions_are_found_among_decoys() {
+        let source = r###"
+            /* outer /* nested */ fn commented() {} */
+            const A: &str = r#"fn raw() { " "#; const B: char = '{'; const C: &[u8] = br"fn x(";
+            const D: char = '\''; const E: char = 'ä'; const F: &str = "fn q() {\"";
+            struct S<'a>(&'a str);
+            impl<'a> S<'a> { fn method(&self) {} }
+            mod inner { pub fn hidden() {} }
+            #[tokio::main]
+            pub async fn handler<'a, T>(input: (u8, [u8; 2]), /* , */ t: T) -> R {}
+            fn main() {}
+        "###;
+        let expected = [("handler", 2), ("main", 0)];
+        assert_eq!(found(source, Syntax::Rust), expected.map(|(name, n)| (name.to_owned(), n)));
+    }
+
+    #[test]
+    fn a_function_knows_its_place() {
+        let function = &functions(b"package x\n\n  func  Handler() {}", Syntax::Go)[0];
+        assert_eq!((function.line, function.column), (3, 9));
+    }
+
+    #[test]
+    fn the_package_clause_is_found_behind_comments() {
+        let name = |source: &str| go_package(source.as_bytes());
+        assert_eq!(name("// package a\n/* */ package  b; import \"c\"").as_deref(), Some("b"));
+        assert_eq!(name("func main() {}"), None);
+        assert_eq!(name("package"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_source_makes_it_panic(source in "[a-z'\"`/*#{}()\\\\ \\n\u{e4}\u{1F600}r,]{0,60}") {
+            functions(source.as_bytes(), Syntax::Go);
+            functions(source.as_bytes(), Syntax::Rust);
+            go_package(source.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The compiler against real toolchains in real sandboxes.
+
+mod common;
+mod examples;
+mod shelf;

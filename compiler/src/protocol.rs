@@ -154,6 +154,7 @@ mod tests {
             ended,
             stdout: stdout.into(),
             stderr: stderr.into(),
+            stderr_times: Vec::new(),
             stderr_truncated: false,
             collected: None,
             usage: Usage::default(),

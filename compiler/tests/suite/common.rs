@@ -84,7 +84,6 @@ impl Workshop {
     }
 }
 
-
 /// All files below a folder, but `expect`, which says what a test wants.
 pub(crate) fn folder_source(folder: &Path) -> SourceBundle {
     let mut files = Vec::new();

@@ -51,10 +51,9 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     /// `handler.go:5:2: error: undefined: x`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [self.file.clone(), self.line.map(text), self.column.map(text)] {
-            if let Some(part) = part {
-                write!(f, "{part}:")?;
-            }
+        let place = [self.file.clone(), self.line.map(text), self.column.map(text)];
+        for part in place.into_iter().flatten() {
+            write!(f, "{part}:")?;
         }
         let space = if self.file.is_some() { " " } else { "" };
         write!(f, "{space}{}: {}", self.severity, self.message)

@@ -49,8 +49,11 @@ impl Backend for QueueBackend {
     fn poll_close(
         &mut self,
         _: &mut Context<'_>,
-        _: &WorkerContext,
+        worker: &WorkerContext,
     ) -> Poll<Result<(), Infallible>> {
+        // A source that has run dry does not end the runtime by itself. Stopping fails only before
+        // the start, when there is nothing to stop.
+        let _ = worker.stop();
         Poll::Ready(Ok(()))
     }
 }

@@ -1,1 +1,17 @@
 //! Claims jobs and carries them out: load, run, record.
+//!
+//! `run` never touches the database, `record` has no outside effect, so that a lost worker costs a
+//! repeat and never half a result. User trouble is data, an outcome that is recorded; a `JobError`
+//! is trouble on our side, and the job is tried again.
+
+mod backend;
+mod builder;
+mod cache;
+mod claimer;
+mod jobs;
+mod lease;
+mod runner;
+mod slots;
+
+pub use builder::BuilderOptions;
+pub use runner::{Options, StartError, Worker};

@@ -30,17 +30,25 @@ impl Drop for Slot {
 }
 
 impl Slots {
-    pub(crate) fn new(calls: u32, builds: u32) -> Self {
+    /// Slots for calls; those for builds are added once builds are possible.
+    pub(crate) fn new(calls: u32) -> Self {
         Self {
             calls: Arc::new(Semaphore::new(calls as usize)),
-            builds: Arc::new(Semaphore::new(builds as usize)),
+            builds: Arc::new(Semaphore::new(0)),
             freed: Arc::new(Notify::new()),
         }
     }
 
+    /// Opens slots for builds.
+    pub(crate) fn add_builds(&self, builds: u32) {
+        self.builds.add_permits(builds as usize);
+        self.freed.notify_one();
+    }
+
     /// What is free now. Only the claimer takes slots, so for it this never shrinks by itself.
     pub(crate) fn free(&self) -> FreeSlots {
-        let count = |slots: &Semaphore| u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
+        let count =
+            |slots: &Semaphore| u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
         FreeSlots { executions: count(&self.calls), builds: count(&self.builds) }
     }
 
@@ -63,7 +71,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_slot_comes_back_and_says_so() {
-        let slots = Slots::new(1, 1);
+        let slots = Slots::new(1);
+        slots.add_builds(1);
+        slots.freed().await;
         let slot = slots.take(Class::Sync).unwrap();
         assert_eq!(slots.free(), FreeSlots { executions: 0, builds: 1 });
         assert!(slots.take(Class::Async).is_none(), "calls share their slots");

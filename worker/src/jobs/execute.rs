@@ -1,14 +1,14 @@
 //! Execute: run one call of a function version in a fresh sandbox.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use compiler::{CallResult, interpret};
-use sandbox::{Ended, Executable, KillReason, Limits, Outcome, Program};
+use compiler::{FunctionResult, interpret};
+use sandbox::{Executable, Limits, Outcome, Program};
 use shared::{
-    domain::{ExecutionId, Reason},
-    queue::{self, ClaimedJob},
+    domain::ExecutionId,
+    queue::{self, ClaimedJob, SettleError},
     store::{
-        StoreError,
+        Db,
         execution::{self, FinishedExecution, StartedExecution},
     },
 };
@@ -38,8 +38,8 @@ pub(super) async fn execute(
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
-    let finished = finished(outcome, started_at);
-    record(services, job, held, &call, &finished).await
+    let finished = finished(&outcome, started_at);
+    settle_through_trouble(held, || record(&services.db, job, &call, &finished)).await
 }
 
 async fn program(
@@ -83,23 +83,37 @@ fn limits(call: &StartedExecution) -> Limits {
     }
 }
 
-fn finished(outcome: Outcome, started_at: SystemTime) -> FinishedExecution {
-    todo!()
+fn finished(outcome: &Outcome, started_at: SystemTime) -> FinishedExecution {
+    let (reason, output, error_message) = match interpret(outcome) {
+        FunctionResult::Completed { output } => (None, Some(output), None),
+        FunctionResult::Failed { reason, message } => (Some(reason), None, Some(message)),
+    };
+    let usage = outcome.usage;
+    let program_started_at = started_at + usage.setup_time;
+    FinishedExecution {
+        reason,
+        output,
+        error_message,
+        setup: usage.setup_time,
+        run: usage.wall_time,
+        cpu: usage.cpu_time,
+        peak_memory_bytes: usage.peak_memory_bytes,
+        exit_status: usage.exit_status,
+        signal: usage.signal,
+        log: log_lines(&outcome.stderr, &outcome.stderr_times, program_started_at),
+        log_truncated: outcome.stderr_truncated,
+    }
 }
 
+/// Outcome and end of the job, both or neither.
 async fn record(
-    services: &Services,
+    db: &Db,
     job: &ClaimedJob,
-    held: &Held,
     call: &StartedExecution,
     finished: &FinishedExecution,
-) -> Result<(), JobError> {
-    settle_through_trouble(held, async || {
-        let mut tx = services.db.begin().await?;
-        queue::settle(&mut tx, job.claim).await?;
-        execution::record(&mut tx, call, job.attempt, finished).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        Ok(())
-    })
-    .await
+) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, job.claim).await?;
+    execution::record(&mut tx, call, job.attempt, finished).await?;
+    Ok(tx.commit().await?)
 }

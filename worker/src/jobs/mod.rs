@@ -6,7 +6,6 @@ mod log_lines;
 
 use std::{sync::Arc, time::Duration};
 
-use compiler::Compiler;
 use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
@@ -14,25 +13,25 @@ use shared::{
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
     store::{Db, StoreError, Tx, build, execution},
 };
+use tokio::sync::OnceCell;
 
 use crate::{
+    builder::Builder,
     cache::{BinaryCache, CacheError},
     claimer::Assignment,
     lease::Held,
 };
 
 /// What jobs are carried out with.
-#[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) artifacts: ArtifactStore,
     pub(crate) binaries: BinaryCache,
-    pub(crate) compiler: Compiler,
     /// Where calls run.
     pub(crate) calls: Sandbox,
-    /// Where builds run.
-    pub(crate) builds: Sandbox,
+    /// What builds need, once it is ready.
+    pub(crate) builder: OnceCell<Builder>,
     /// Name of this worker, for people.
     pub(crate) worker: String,
 }
@@ -50,6 +49,10 @@ pub(crate) enum JobError {
     Sandbox(#[from] sandbox::RunError),
     #[error(transparent)]
     Build(#[from] compiler::BuildError),
+    #[error("failed to build: no compiler is ready")]
+    NoBuilder,
+    #[error("failed to read a stored version")]
+    UnreadableVersion,
     #[error("failed to finish: the lease was lost")]
     LeaseLost,
     #[error("failed to settle: the claim is stale")]
@@ -106,17 +109,9 @@ async fn give_back(services: &Services, job: &ClaimedJob, held: &Held, error: Jo
 
 async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, message: &str) {
     let delay = Duration::from_millis(500 << job.redeliveries.clamp(0, 6));
-    let settled = settle_through_trouble(held, async || {
-        let mut tx = services.db.begin().await?;
-        let given_back = queue::give_back(&mut tx, job.claim, delay).await?;
-        if given_back == GivenBack::Dead {
-            bury(&mut tx, job, message).await?;
-        }
-        tx.commit().await.map_err(StoreError::from)?;
-        Ok(given_back)
-    })
-    .await;
-    match settled {
+    let given_back =
+        settle_through_trouble(held, || try_to_give_back(&services.db, job, delay, message)).await;
+    match given_back {
         Ok(GivenBack::Deferred) => {}
         Ok(GivenBack::Dead) => services.signals.finished(job.subject),
         // The lease's end brings the job back.
@@ -128,12 +123,25 @@ async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, m
     }
 }
 
+async fn try_to_give_back(
+    db: &Db,
+    job: &ClaimedJob,
+    delay: Duration,
+    message: &str,
+) -> Result<GivenBack, SettleError> {
+    let mut tx = db.begin().await?;
+    let given_back = queue::give_back(&mut tx, job.claim, delay).await?;
+    if given_back == GivenBack::Dead {
+        bury(&mut tx, job, message).await?;
+    }
+    tx.commit().await?;
+    Ok(given_back)
+}
+
 async fn bury(tx: &mut Tx, job: &ClaimedJob, message: &str) -> Result<(), StoreError> {
     let reason = Reason::PlatformError;
     match job.kind {
-        JobKind::Execute => {
-            execution::give_up(tx, ExecutionId(job.subject), reason, message).await
-        }
+        JobKind::Execute => execution::give_up(tx, ExecutionId(job.subject), reason, message).await,
         JobKind::Compile => {
             let failure = build::BuildFailure {
                 reason: reason.as_str().to_owned(),
@@ -146,23 +154,26 @@ async fn bury(tx: &mut Tx, job: &ClaimedJob, message: &str) -> Result<(), StoreE
 
 /// Settles a claim whose subject needs no outcome any more, because it already has one.
 async fn settle_only(services: &Services, claim: Claim, held: &Held) -> Result<(), JobError> {
-    settle_through_trouble(held, async || {
-        let mut tx = services.db.begin().await?;
-        queue::settle(&mut tx, claim).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        Ok(())
-    })
-    .await
+    settle_through_trouble(held, || try_to_settle(&services.db, claim)).await
+}
+
+async fn try_to_settle(db: &Db, claim: Claim) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, claim).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Repeats a settling transaction until it went through, or turned out stale, or the lease is lost.
 ///
 /// The fencing token makes that safe: when a COMMIT went through but its answer was lost, the next
 /// try finds the claim stale and changes nothing.
-async fn settle_through_trouble<T>(
+async fn settle_through_trouble<T, Settling>(
     held: &Held,
-    mut settle: impl AsyncFnMut() -> Result<T, SettleError>,
-) -> Result<T, JobError> {
+    settle: impl Fn() -> Settling,
+) -> Result<T, JobError>
+where
+    Settling: Future<Output = Result<T, SettleError>>,
+{
     loop {
         match settle().await {
             Err(SettleError::Store(error)) if error.is_transient() => {

@@ -1,0 +1,54 @@
+//! What builds need: a compiler with warm caches and a sandbox that shows its toolchains. Made
+//! ready beside the calls, because warming up takes half a minute on a new machine.
+
+use std::path::PathBuf;
+
+use compiler::{Compiler, Places, PrepareError, Toolchains};
+use sandbox::Sandbox;
+
+/// Why no builds can be done here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuilderError {
+    /// The caches.
+    #[error("failed to make the compilers ready")]
+    Prepare(#[from] PrepareError),
+    /// A layer of isolation is missing; it says which, why, and how to fix it.
+    #[error("failed to start the sandbox for builds")]
+    Sandbox(#[from] sandbox::StartError),
+}
+
+/// Where toolchains and their caches are.
+#[derive(Debug, Clone)]
+pub struct BuilderOptions {
+    /// Where to look for toolchains.
+    pub places: Places,
+    /// What warm-ups leave for later builds.
+    pub cache_dir: PathBuf,
+    /// Builds at once.
+    pub slots: u32,
+}
+
+/// A compiler and the sandbox that fits it.
+pub(crate) struct Builder {
+    pub(crate) compiler: Compiler,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Builder {
+    pub(crate) async fn make_ready(options: &BuilderOptions) -> Result<Self, BuilderError> {
+        let toolchains = Toolchains::discover(&options.places).await;
+        for reason in toolchains.unusable() {
+            tracing::warn!(reason, "a toolchain cannot be used");
+        }
+        let compiler = Compiler::prepare(toolchains, &options.cache_dir).await?;
+        let sandbox = Sandbox::start(sandbox::Options {
+            slots: options.slots as usize,
+            // A build takes far longer than making a slot for it.
+            primed: 0,
+            ..sandbox::Options::new(compiler.image())
+        })
+        .await?;
+        tracing::info!(toolchains = %compiler.toolchains(), "ready to build");
+        Ok(Self { compiler, sandbox })
+    }
+}

@@ -1,0 +1,127 @@
+//! Compile: build one version of a function, or find that the same build was done before.
+
+use compiler::{ArtifactKey, BuildLimits, BuildOutcome, BuildPlan, Built, FailureReason};
+use shared::{
+    domain::{BuildId, Diagnostic, Runtime, SourceBundle},
+    queue::{self, ClaimedJob, SettleError},
+    store::{
+        Db,
+        build::{self, Artifact, BuildFailure, FinishedBuild, StartedBuild},
+    },
+};
+
+use super::{JobError, Services, settle_only, settle_through_trouble};
+use crate::{builder::Builder, lease::Held};
+
+pub(super) async fn compile(
+    services: &Services,
+    job: &ClaimedJob,
+    held: &Held,
+) -> Result<(), JobError> {
+    // Slots for builds are only offered once there is a builder.
+    let builder = services.builder.get().ok_or(JobError::NoBuilder)?;
+    let Some(started) = build::start(&services.db, BuildId(job.subject)).await? else {
+        return settle_only(services, job.claim, held).await;
+    };
+    let (runtime, source) = read_source(&started)?;
+    let finished = match builder.compiler.plan(runtime, &source) {
+        Ok(plan) => build_or_reuse(services, builder, &plan, held).await?,
+        Err(failure) => failed(failure),
+    };
+    if held.lost.is_cancelled() {
+        return Err(JobError::LeaseLost);
+    }
+    settle_through_trouble(held, || record(&services.db, job, &started, &finished)).await
+}
+
+/// What the door let in can be read again; anything else is our trouble.
+fn read_source(started: &StartedBuild) -> Result<(Runtime, SourceBundle), JobError> {
+    let runtime = started.runtime.parse().map_err(|_| JobError::UnreadableVersion)?;
+    let source =
+        serde_json::from_slice(&started.bundle).map_err(|_| JobError::UnreadableVersion)?;
+    Ok((runtime, source))
+}
+
+async fn build_or_reuse(
+    services: &Services,
+    builder: &Builder,
+    plan: &BuildPlan,
+    held: &Held,
+) -> Result<FinishedBuild, JobError> {
+    let key = plan.key();
+    if let Some(artifact) = build::find_artifact(&services.db, key.0).await? {
+        // The row outlives a store that was lost; then the binary is simply built again.
+        if services.binaries.get(artifact.sha256).await.is_ok() {
+            return Ok(reused(artifact));
+        }
+    }
+    let limits = BuildLimits::default();
+    let outcome = builder.compiler.build(&builder.sandbox, plan, limits, &held.lost).await?;
+    match outcome {
+        BuildOutcome::Built(built) => store(services, plan, key, built).await,
+        BuildOutcome::Failed(failure) if failure.reason == FailureReason::Cancelled => {
+            Err(JobError::LeaseLost)
+        }
+        BuildOutcome::Failed(failure) => Ok(failed(failure)),
+    }
+}
+
+async fn store(
+    services: &Services,
+    plan: &BuildPlan,
+    key: ArtifactKey,
+    built: Built,
+) -> Result<FinishedBuild, JobError> {
+    let size_bytes = built.artifact.bytes.len() as u64;
+    let sha256 = services.artifacts.put(built.artifact.bytes).await?;
+    let toolchain = plan.toolchain().to_owned();
+    Ok(FinishedBuild {
+        result: Ok(Artifact { key: key.0, sha256, size_bytes, toolchain }),
+        diagnostics: as_json(&built.diagnostics),
+        log: built.log.text,
+        log_truncated: built.log.truncated,
+        cached: false,
+    })
+}
+
+fn reused(artifact: Artifact) -> FinishedBuild {
+    FinishedBuild {
+        result: Ok(artifact),
+        diagnostics: as_json(&[]),
+        log: "an earlier build had the same source, settings and toolchain; its binary is used\n"
+            .to_owned(),
+        log_truncated: false,
+        cached: true,
+    }
+}
+
+fn failed(failure: compiler::BuildFailure) -> FinishedBuild {
+    FinishedBuild {
+        result: Err(BuildFailure {
+            reason: failure.reason.as_str().to_owned(),
+            message: failure.message,
+        }),
+        diagnostics: as_json(&failure.diagnostics),
+        log: failure.log.text,
+        log_truncated: failure.log.truncated,
+        cached: false,
+    }
+}
+
+fn as_json(diagnostics: &[Diagnostic]) -> serde_json::Value {
+    // Strings and numbers: this cannot fail, and if it did the log would still say everything.
+    serde_json::to_value(diagnostics).unwrap_or_default()
+}
+
+/// Outcome and end of the job, both or neither.
+async fn record(
+    db: &Db,
+    job: &ClaimedJob,
+    started: &StartedBuild,
+    finished: &FinishedBuild,
+) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, job.claim).await?;
+    build::record(&mut tx, started, finished).await?;
+    Ok(tx.commit().await?)
+}

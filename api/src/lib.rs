@@ -1,1 +1,27 @@
 //! HTTP in, rows and jobs out. This room never starts a process and holds no SQL.
+//!
+//! A request walks through the door (`door`), is matched by `routes`, becomes valid values
+//! (`params`, `body`, `auth::Caller`), and reaches one file under `auth/`, `projects/` or
+//! `functions/`, which does its work in one transaction and answers.
+
+mod answer;
+mod auth;
+mod body;
+mod config;
+mod door;
+mod functions;
+mod health;
+mod page;
+mod params;
+mod permission;
+mod problem;
+mod projects;
+mod routes;
+mod server;
+mod shape;
+mod state;
+
+pub use config::ApiConfig;
+pub use routes::openapi;
+pub use server::serve;
+pub use state::ApiState;

@@ -25,9 +25,11 @@ pub use id::{
     VersionId,
 };
 pub use json_text::JsonText;
-pub use name::{Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length};
+pub use name::{
+    Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length,
+};
 pub use page::{IdCursor, LogCursor, PageError, PageSize};
-pub use plan::{Plan, PlanLimits, PlanTable};
+pub use plan::{Plan, PlanLimits};
 pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};
 pub use source::{SourceBundle, SourceError, SourceLimits};

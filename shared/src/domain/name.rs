@@ -89,6 +89,14 @@ text!(
     /// can tell.
     Email, 254, address);
 
+impl PersonName {
+    /// For somebody who gave only an address: what stands before the `@`.
+    pub fn from_mailbox(email: &Email) -> Self {
+        let mailbox = email.0.rsplit_once('@').map_or(email.as_str(), |(mailbox, _)| mailbox);
+        Self(mailbox.chars().take(Self::MAX_CHARS).collect())
+    }
+}
+
 fn label(text: &str, limit: usize) -> Result<(), TextError> {
     check_length(text, limit)?;
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -172,6 +180,13 @@ mod tests {
         assert!("".parse::<Description>().is_ok());
         assert!("first\n\tsecond".parse::<Description>().is_ok());
         assert!("bell\u{7}".parse::<Description>().is_err());
+    }
+
+    #[test]
+    fn a_mailbox_makes_a_name_of_bounded_length() {
+        let name = |email: &str| PersonName::from_mailbox(&email.parse().unwrap());
+        assert_eq!(name("ann@example.com").as_str(), "ann");
+        assert_eq!(name(&format!("{}@b", "x".repeat(200))).as_str().len(), PersonName::MAX_CHARS);
     }
 
     #[test]

@@ -44,36 +44,3 @@ impl Plan {
         }
     }
 }
-
-/// The limits of every plan, as this deployment has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlanTable {
-    /// Of `free`.
-    pub free: PlanLimits,
-    /// Of `paid`.
-    pub paid: PlanLimits,
-    /// Of `enterprise`.
-    pub enterprise: PlanLimits,
-}
-
-impl PlanTable {
-    /// What a tenant on this plan may have.
-    pub const fn limits(&self, plan: Plan) -> PlanLimits {
-        match plan {
-            Plan::Free => self.free,
-            Plan::Paid => self.paid,
-            Plan::Enterprise => self.enterprise,
-        }
-    }
-}
-
-impl Default for PlanTable {
-    /// As the contract states them.
-    fn default() -> Self {
-        Self {
-            free: Plan::Free.limits(),
-            paid: Plan::Paid.limits(),
-            enterprise: Plan::Enterprise.limits(),
-        }
-    }
-}

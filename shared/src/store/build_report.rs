@@ -82,8 +82,7 @@ async fn read(
             status: word(&row.status)?,
             reason: row.reason,
             message: row.message,
-            diagnostics: serde_json::from_value(row.diagnostics)
-                .map_err(StoreError::unreadable)?,
+            diagnostics: serde_json::from_value(row.diagnostics).map_err(StoreError::unreadable)?,
             log: row.log,
             log_truncated: row.log_truncated,
             toolchain: row.toolchain,

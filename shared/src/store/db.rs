@@ -121,6 +121,11 @@ impl Db {
     }
 }
 
+/// Makes a transaction durable.
+pub async fn commit(tx: Tx) -> Result<(), StoreError> {
+    Ok(tx.commit().await?)
+}
+
 /// Reads a column that holds one word of a closed list.
 pub(super) fn word<T>(text: &str) -> Result<T, StoreError>
 where

@@ -19,7 +19,7 @@ pub struct NewFunction<'a> {
     /// Unique in the project, without regard to case.
     pub name: &'a FunctionName,
     /// What it is for.
-    pub description: &'a Description,
+    pub description: Option<&'a Description>,
     /// What calls it.
     pub trigger: Trigger,
     /// What its source is written in.
@@ -71,7 +71,7 @@ pub async fn create(
         actor.tenant.0,
         new.project.0,
         new.name.as_str(),
-        new.description.as_str(),
+        new.description.map_or("", Description::as_str),
         new.trigger.as_str(),
         actor.user.0,
     )

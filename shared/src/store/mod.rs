@@ -15,4 +15,4 @@ pub mod function;
 pub mod project;
 pub mod session;
 
-pub use db::{Db, StoreError, Tx};
+pub use db::{Db, StoreError, Tx, commit};

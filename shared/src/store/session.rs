@@ -58,11 +58,7 @@ pub enum Refreshed {
 
 /// Answers a refresh token of `generation`. The session's row is locked, so of two simultaneous
 /// refreshes one rotates and the other gets the same successor.
-pub async fn refresh(
-    tx: &mut Tx,
-    id: SessionId,
-    generation: i32,
-) -> Result<Refreshed, StoreError> {
+pub async fn refresh(tx: &mut Tx, id: SessionId, generation: i32) -> Result<Refreshed, StoreError> {
     let row = sqlx::query!(
         "select user_id, tenant_id, generation, expires_at,
                 rotated_at > now() - make_interval(secs => $2) as \"in_grace!\"
@@ -117,4 +113,3 @@ pub async fn revoke(tx: &mut Tx, id: SessionId) -> Result<(), StoreError> {
     .await?;
     Ok(())
 }
-

@@ -1,0 +1,5 @@
+//! Prints the OpenAPI document: `cargo run -q -p api --example openapi > api/openapi.json`.
+
+fn main() {
+    print!("{}", api::openapi());
+}

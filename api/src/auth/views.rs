@@ -1,0 +1,95 @@
+//! What goes into and out of the account endpoints.
+
+use shared::{
+    config::{PayloadLimits, Secret},
+    domain::{Email, PersonName, Plan, Role, TenantId, UserId},
+};
+
+use super::password::NewPassword;
+use crate::shape::{body, view};
+
+/// Names, addresses and tokens are short, whatever the configuration.
+const SHORT: fn(&PayloadLimits) -> usize = |_| 16 * 1024;
+
+const USER: &str = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70";
+const TENANT: &str = "ten-019b5a3c-0d42-7be1-8a90-6c1d2e3f4a5b";
+
+body! {
+    /// A new account.
+    NewAccount [SHORT] {
+        /// Unique without regard to case.
+        email: Email = "ann@example.com",
+        /// At least 8 characters.
+        password: NewPassword = "correct horse battery staple",
+        /// What you are called; the address's mailbox when left out.
+        name: Option<PersonName> = "Ann Lee",
+    }
+}
+
+view! {
+    /// An account that was created.
+    Registered {
+        /// The user.
+        user_id: UserId = USER,
+        /// Their tenant.
+        tenant_id: TenantId = TENANT,
+    }
+}
+
+body! {
+    /// Who wants in.
+    Login [SHORT] {
+        /// As given when registering.
+        email: Email = "ann@example.com",
+        /// The password.
+        password: Secret = "correct horse battery staple",
+    }
+}
+
+body! {
+    /// A refresh token.
+    RefreshToken [SHORT] {
+        /// From the last login or refresh.
+        refresh_token: Secret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…",
+    }
+}
+
+view! {
+    /// Tokens of one session.
+    TokenPair {
+        /// Goes into the header `Authorization: Bearer …`.
+        access_token: String = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…",
+        /// Good for one refresh.
+        refresh_token: String = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…",
+        /// Always `Bearer`.
+        token_type: &'static str = "Bearer",
+        /// Seconds until the access token ends.
+        expires_in: u64 = 900,
+    }
+}
+
+view! {
+    /// The session is over.
+    LoggedOut {
+        /// Always true.
+        logged_out: bool = true,
+    }
+}
+
+view! {
+    /// Who is asking.
+    Me {
+        /// The user.
+        user_id: UserId = USER,
+        /// As typed when registering.
+        email: String = "ann@example.com",
+        /// What they are called.
+        name: String = "Ann Lee",
+        /// The tenant they act in.
+        tenant_id: TenantId = TENANT,
+        /// Their role over the whole tenant.
+        role: Role = "owner",
+        /// What the tenant pays for.
+        plan: Plan = "free",
+    }
+}

@@ -1,0 +1,110 @@
+//! Request bodies: bounded in size and time, parsed once into a value that is valid by
+//! construction, refused with everything that is wrong at once.
+
+use std::time::Duration;
+
+use poem::{Request, RequestBody, Result, error::ReadBodyError, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
+};
+use shared::domain::ErrorCode;
+
+use crate::{
+    ApiState,
+    problem::Problem,
+    shape::{Body, Fields},
+};
+
+/// A slow client may take this long over one body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The body of a request, as JSON.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<'a, T: Body + Send> ApiExtractor<'a> for Json<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: T::schema() }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        require_json(request)?;
+        let max_bytes = T::max_bytes(&ApiState::of(request)?.config.functions.payloads);
+        let bytes = read(request, body, max_bytes).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+fn require_json(request: &Request) -> Result<(), Problem> {
+    let given = request.content_type().unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = match essence {
+        "" => "the request has no content-type; send application/json".to_owned(),
+        _ => "the content-type is not read here; send application/json".to_owned(),
+    };
+    Err(Problem::new(ErrorCode::UnsupportedMediaType, message))
+}
+
+/// Refuses by the announced length before reading, and by what really comes while reading.
+async fn read(request: &Request, body: &mut RequestBody, max: usize) -> Result<Vec<u8>, Problem> {
+    let announced = request.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    if announced.is_some_and(|bytes: usize| bytes > max) {
+        return Err(too_large(max));
+    }
+    let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
+    match tokio::time::timeout(READ_TIMEOUT, body.into_bytes_limit(max)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(max)),
+        Ok(Err(_)) => Err(malformed("the body ended before its announced length")),
+        Err(_) => Err(malformed("the body did not arrive in time")),
+    }
+}
+
+fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
+    let mut fields = Fields::parse(json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        malformed(match error.classify() {
+            serde_json::error::Category::Data => "the body must be a JSON object".to_owned(),
+            _ => format!("the body is not JSON: line {line}, column {column}"),
+        })
+    })?;
+    fields.refuse_unknown(T::FIELDS);
+    let value = T::read(&mut fields);
+    match value {
+        _ if !fields.errors.is_empty() => Err(Problem::invalid(&fields.errors)),
+        Some(value) => Ok(value),
+        None => {
+            // The only thing left that can be wrong: an id of another kind names nothing here.
+            let field = fields.names_nothing.unwrap_or_default();
+            Err(Problem::not_found(field.trim_end_matches("_id")).with("field", field))
+        }
+    }
+}
+
+fn malformed(message: impl Into<String>) -> Problem {
+    Problem::new(ErrorCode::ValidationFailed, message)
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    let message = format!("the body is larger than the {max_bytes} bytes allowed here");
+    Problem::new(ErrorCode::PayloadTooLarge, message).with("limit_bytes", max_bytes)
+}

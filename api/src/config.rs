@@ -1,0 +1,23 @@
+//! What the API takes from the configuration.
+
+use std::time::Duration;
+
+use shared::{
+    config::{FunctionSettings, Registration, Secret},
+    domain::Plan,
+};
+
+/// Settings of one API process.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Everything that is signed is signed with keys made from this; at least 32 bytes.
+    pub jwt_secret: Secret,
+    /// Of new tenants.
+    pub default_plan: Plan,
+    /// Who may register.
+    pub registration: Registration,
+    /// What a function gets, and what it may ask for.
+    pub functions: FunctionSettings,
+    /// How long requests may go on after the server was told to stop.
+    pub shutdown_grace: Duration,
+}

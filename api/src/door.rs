@@ -1,0 +1,193 @@
+//! The door: every request comes in and every answer goes out through here. It gives each request
+//! its id, puts every answer into the envelope whatever went wrong, and writes one line of log.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use futures_util::FutureExt;
+use poem::{
+    Endpoint, Request, Response, Result,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde_json::{Value, json};
+use shared::domain::{Actor, ErrorCode, RequestId};
+use tracing::Instrument;
+
+use crate::{ApiState, answer::Data, problem::Problem};
+
+/// Carries the request id, both ways. A client may send its own, `req-` and a UUID or the UUID
+/// alone; anything else is replaced.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the log says of a request whose caller left before the answer was ready.
+const CLIENT_GONE: u16 = 499;
+
+/// What is known of one request while it is carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    pub(crate) request: RequestId,
+    /// Set by whoever checks the token; for the log.
+    pub(crate) actor: Arc<OnceLock<Actor>>,
+}
+
+/// Wraps all routes.
+pub(crate) struct Door<E> {
+    pub(crate) state: ApiState,
+    pub(crate) inner: E,
+}
+
+impl<E: Endpoint> Endpoint for Door<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let visit = Visit { request: request_id(&request), actor: Arc::default() };
+        let mut line = LogLine::begin(&request, visit.clone());
+        let route = format!("{} {}", request.method(), request.uri().path());
+        request.extensions_mut().insert(self.state.clone());
+        request.extensions_mut().insert(visit.clone());
+        let span = tracing::info_span!("request", request_id = %visit.request);
+        let answer = AssertUnwindSafe(self.inner.get_response(request)).catch_unwind();
+        let response = match answer.instrument(span).await {
+            Ok(response) => response,
+            Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
+        };
+        let response = seal(response, visit.request, &route);
+        line.end(response.status());
+        Ok(response)
+    }
+}
+
+fn request_id(request: &Request) -> RequestId {
+    let given = request.header(REQUEST_ID).and_then(|text| {
+        text.parse().or_else(|_| format!("{}-{text}", RequestId::PREFIX).parse()).ok()
+    });
+    given.unwrap_or_else(RequestId::new)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a handler panicked: {}", text.unwrap_or("without a text"))
+}
+
+fn response_to(problem: Problem) -> Response {
+    poem::Error::from(problem).into_response()
+}
+
+/// Puts an answer into the envelope. Answers that are no JSON of ours (documents, `/health`) pass.
+fn seal(mut response: Response, request: RequestId, route: &str) -> Response {
+    let status = response.status();
+    if let Some(Data(data)) = response.extensions_mut().remove() {
+        let code = status.as_u16();
+        let envelope =
+            format!(r#"{{"success":true,"code":{code},"data":{data},"request_id":"{request}"}}"#);
+        set_json(&mut response, envelope);
+    } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        refuse(&mut response, &problem, request);
+    } else if status.is_client_error() || status.is_server_error() {
+        refuse(&mut response, &foreign_problem(status, route), request);
+    }
+    if let Ok(value) = HeaderValue::try_from(request.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn refuse(response: &mut Response, problem: &Problem, request: RequestId) {
+    if let Some(cause) = &problem.cause {
+        tracing::error!(request_id = %request, code = problem.code.as_str(), cause, "request failed");
+    }
+    let status = problem.status();
+    let envelope = json!({
+        "success": false,
+        "code": status.as_u16(),
+        "error": {
+            "code": problem.code.as_str(),
+            "message": problem.message,
+            "details": Value::Object(problem.details.clone()),
+        },
+        "request_id": request.to_string(),
+    });
+    response.set_status(status);
+    set_json(response, envelope.to_string());
+    if let Some(seconds) = problem.retry_after_seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+}
+
+fn set_json(response: &mut Response, json: String) {
+    let json_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json_type);
+    response.set_body(json);
+}
+
+/// Failures of the HTTP library itself, which know only a status.
+fn foreign_problem(status: StatusCode, route: &str) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::new(
+            ErrorCode::NotFound,
+            format!("there is nothing at {route}; see /docs for what there is"),
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            ErrorCode::MethodNotAllowed,
+            format!("{route} is not offered; see /docs for the methods of this path"),
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(ErrorCode::PayloadTooLarge, "the request is too large")
+        }
+        status if status.is_client_error() => {
+            Problem::new(ErrorCode::ValidationFailed, "the request could not be read")
+        }
+        status => Problem::internal(format!("the HTTP library answered {status}")),
+    }
+}
+
+/// The one log line of a request, written when it ends, also when its caller leaves early. Holds
+/// no query and no body: tokens and payloads stay out of the log.
+struct LogLine {
+    visit: Visit,
+    method: String,
+    path: String,
+    began_at: Instant,
+    status: u16,
+}
+
+impl LogLine {
+    fn begin(request: &Request, visit: Visit) -> Self {
+        Self {
+            visit,
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            began_at: Instant::now(),
+            status: CLIENT_GONE,
+        }
+    }
+
+    fn end(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        let actor = self.visit.actor.get();
+        tracing::info!(
+            request_id = %self.visit.request,
+            method = self.method,
+            path = self.path,
+            status = self.status,
+            duration_ms = self.began_at.elapsed().as_secs_f64() * 1000.0,
+            tenant_id = actor.map(|actor| tracing::field::display(actor.tenant)),
+            user_id = actor.map(|actor| tracing::field::display(actor.user)),
+            "request",
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! GET /functions/{function_id}/builds/{build_id}
+
+use shared::{
+    domain::{BuildId, FunctionId},
+    store::build_report,
+};
+
+use super::{access, execution_views::Build};
+use crate::{
+    ApiState, answer::Okay, auth::Caller, params::Resource, permission::Action, problem::Problem,
+};
+
+pub(super) async fn get(
+    state: &ApiState,
+    caller: &Caller,
+    function: FunctionId,
+    id: BuildId,
+) -> Result<Okay<Build>, Problem> {
+    access::find(state, caller, function, Action::ReadFunction).await?;
+    let build = build_report::find(&state.db, caller.actor.tenant, function, id).await?;
+    Ok(Okay::new(build.ok_or_else(BuildId::not_found)?.into()))
+}

@@ -1,0 +1,197 @@
+//! What goes into the function endpoints, and how functions look from outside.
+
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::{
+    domain::{
+        Description, ExecutionId, ExecutionStatus, FunctionId, FunctionName, FunctionStatus,
+        JsonText, ProjectId, Runtime, Trigger,
+    },
+    store::function,
+};
+
+use super::execution_views::BuildSummary;
+use crate::shape::{Property, Shape, Timestamp, body, inline, object, view};
+
+const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
+pub(super) const FUNCTION: &str = "func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f";
+pub(super) const BUILD: &str = "build-019b5a3d-2b3d-7a61-b0c2-7d8e9fa0b1c2";
+pub(super) const EXECUTION: &str = "exec-019b5a3e-4d5e-7f60-9a1b-8c2d3e4f5a6b";
+const INVOKE_URL: &str = "/api/v1/functions/func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f/invoke";
+const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
+pub(super) const MOMENT: &str = "2025-12-26T10:00:00Z";
+
+/// A text may take this much more room as JSON: line breaks and quotes take two bytes each.
+const AS_JSON: usize = 2;
+
+/// What stands around the large field of a body, with room to spare.
+const AROUND: usize = 64 * 1024;
+
+/// Where a function is called.
+pub(super) fn invoke_url(id: FunctionId) -> String {
+    format!("/api/v1/functions/{id}/invoke")
+}
+
+body! {
+    /// A new function.
+    NewFunction [|payloads| AS_JSON * payloads.source_bytes + AROUND] {
+        /// The project that will own it.
+        project_id: ProjectId = PROJECT,
+        /// Unique in the project without regard to case.
+        name: FunctionName = "send-email",
+        /// What it is for.
+        description: Option<Description> = "Sends one e-mail",
+        /// `go1.N` or `rust`: the language version the source asks for.
+        runtime: Runtime = "go1.21",
+        /// The source, as one text.
+        code: String = HANDLER,
+        /// What calls it besides its invoke endpoints; `http` when left out.
+        trigger: Option<Trigger> = "http",
+        /// Longest a call may take, in seconds; bounded by the plan.
+        timeout: Option<u32> = 30,
+        /// Most memory a call may hold, in MiB; bounded by the plan.
+        memory: Option<u32> = 128,
+    }
+}
+
+view! {
+    /// A function that was created.
+    FunctionCreated {
+        /// The function.
+        function_id: FunctionId = FUNCTION,
+        /// Its name.
+        name: String = "send-email",
+        /// `pending` until it is built.
+        status: FunctionStatus = "pending",
+        /// Its first version.
+        version: String = "1",
+        /// Where it is called, once it is active.
+        invoke_url: String = INVOKE_URL,
+        /// When it was created.
+        created_at: Timestamp = MOMENT,
+    }
+}
+
+view! {
+    /// A function, as lists show it.
+    Function {
+        /// The function.
+        function_id: FunctionId = FUNCTION,
+        /// Its project.
+        project_id: ProjectId = PROJECT,
+        /// Its name.
+        name: String = "send-email",
+        /// What it is for.
+        description: String = "Sends one e-mail",
+        /// `pending` until a version is built, then `active` as long as one serves.
+        status: FunctionStatus = "active",
+        /// The version that serves, or the newest while none does.
+        version: String = "1",
+        /// What that version is written in.
+        runtime: String = "go1.21",
+        /// What calls it besides its invoke endpoints.
+        trigger: Trigger = "http",
+        /// Longest a call may take, in seconds.
+        timeout: u32 = 30,
+        /// Most memory a call may hold, in MiB.
+        memory: u32 = 128,
+        /// Where it is called.
+        invoke_url: String = INVOKE_URL,
+        /// When it was created.
+        created_at: Timestamp = MOMENT,
+        /// When its status, version or settings changed last.
+        updated_at: Timestamp = MOMENT,
+    }
+}
+
+impl From<function::Function> for Function {
+    fn from(row: function::Function) -> Self {
+        Self {
+            function_id: row.id,
+            project_id: row.project,
+            name: row.name,
+            description: row.description,
+            status: row.status,
+            version: row.version.to_string(),
+            runtime: row.runtime,
+            trigger: row.trigger,
+            timeout: row.timeout_seconds,
+            memory: row.memory_mib,
+            invoke_url: invoke_url(row.id),
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+        }
+    }
+}
+
+/// A function with the build of its newest version.
+#[derive(Debug, Serialize)]
+pub(crate) struct FunctionDetails {
+    #[serde(flatten)]
+    pub(super) function: Function,
+    pub(super) build: BuildSummary,
+}
+
+impl Shape for FunctionDetails {
+    fn schema() -> MetaSchemaRef {
+        let build = Property {
+            name: "build",
+            doc: "The build of the newest version.",
+            schema: BuildSummary::schema(),
+            required: true,
+        };
+        let build = object("With its build.", vec![build], Value::Null);
+        inline(MetaSchema {
+            all_of: vec![Function::schema(), inline(MetaSchema { example: None, ..build })],
+            example: Some(Self::example()),
+            ..MetaSchema::new("object")
+        })
+    }
+
+    fn register(registry: &mut Registry) {
+        Function::register(registry);
+        BuildSummary::register(registry);
+    }
+
+    fn example() -> Value {
+        let mut example = Function::example();
+        example["build"] = BuildSummary::example();
+        example
+    }
+}
+
+body! {
+    /// A call.
+    InvokeFunction [|payloads| payloads.input_bytes + AROUND] {
+        /// What the function is given: any JSON value, passed on byte for byte; `null` when left
+        /// out.
+        input: Option<JsonText> = json!({ "to": "ann@example.com" }),
+    }
+}
+
+view! {
+    /// What a call gave.
+    Called {
+        /// The execution.
+        execution_id: ExecutionId = EXECUTION,
+        /// What the function answered, byte for byte.
+        output: JsonText = json!({ "sent": true }),
+        /// How long the program ran, in milliseconds.
+        duration: f64 = 1.8,
+        /// Most memory it held, in MiB.
+        memory_used: f64 = 4.2,
+        /// What it wrote to stderr, lines joined by `\n`.
+        logs: String = "sending to ann@example.com",
+    }
+}
+
+view! {
+    /// A call that will be carried out.
+    Queued {
+        /// The execution.
+        execution_id: ExecutionId = EXECUTION,
+        /// Always `pending`.
+        status: ExecutionStatus = "pending",
+    }
+}

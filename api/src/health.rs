@@ -1,0 +1,100 @@
+//! Whether this process is well: `/health` says so and never refuses, `/ready` refuses while
+//! requests cannot be served. Both without a token, `/health` also without the envelope.
+
+use std::time::{Duration, Instant};
+
+use poem_openapi::OpenApi;
+
+use crate::{
+    ApiState,
+    answer::{Bare, Okay},
+    problem::{Problem, chain},
+    routes::Chapter,
+    shape::view,
+};
+
+/// A database that takes longer counts as away.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+view! {
+    /// How this process is.
+    HealthReport {
+        /// `ok`, or `degraded` when a check fails.
+        status: &'static str = "ok",
+        /// Of the running program.
+        version: &'static str = "0.1.0",
+        /// What it depends on.
+        checks: Checks = Checks::example(),
+        /// Since it started.
+        uptime_seconds: u64 = 3600,
+    }
+}
+
+view! {
+    /// What this process depends on.
+    Checks {
+        /// Postgres.
+        database: Check = Check::example(),
+    }
+}
+
+view! {
+    /// One thing this process depends on.
+    Check {
+        /// `ok` or `failed`.
+        status: &'static str = "ok",
+        /// How long the answer took; null when none came.
+        latency_ms: Option<f64> = 0.4,
+    }
+}
+
+view! {
+    /// This process serves requests.
+    Readiness {
+        /// Always `ready`; a process that is not answers with an error.
+        status: &'static str = "ready",
+    }
+}
+
+/// The routes of this chapter.
+pub(crate) struct Health;
+
+#[OpenApi(tag = "Chapter::Operations")]
+impl Health {
+    /// How this process is
+    ///
+    /// Answers 200 as long as the process lives, also while the database is away: whoever restarts
+    /// processes must not restart this one for that. Comes without the envelope.
+    #[oai(path = "/health", method = "get", operation_id = "health")]
+    async fn health(&self, state: ApiState) -> Bare<HealthReport> {
+        let database = match ping(&state).await {
+            Ok(latency) => Check { status: "ok", latency_ms: Some(latency.as_secs_f64() * 1000.0) },
+            Err(_) => Check { status: "failed", latency_ms: None },
+        };
+        let status = if database.status == "ok" { "ok" } else { "degraded" };
+        let checks = Checks { database };
+        let uptime_seconds = state.started_at.elapsed().as_secs();
+        Bare(HealthReport { status, version: state.version, checks, uptime_seconds })
+    }
+
+    /// Whether requests can be served
+    ///
+    /// For load balancers: 503 while the database cannot be asked.
+    #[oai(path = "/ready", method = "get", operation_id = "ready")]
+    async fn ready(&self, state: ApiState) -> Result<Okay<Readiness>, Problem> {
+        ping(&state).await?;
+        Ok(Okay::new(Readiness { status: "ready" }))
+    }
+}
+
+async fn ping(state: &ApiState) -> Result<Duration, Problem> {
+    let asked_at = Instant::now();
+    match tokio::time::timeout(PING_TIMEOUT, state.db.ping()).await {
+        Ok(Ok(())) => Ok(asked_at.elapsed()),
+        Ok(Err(error)) => Err(Problem {
+            cause: Some(chain(&error)),
+            ..Problem::overloaded("the database is away")
+        }),
+        Err(_) => Err(Problem::overloaded("the database does not answer")),
+    }
+}

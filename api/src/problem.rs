@@ -1,0 +1,199 @@
+//! The one error type of this room. What the caller sees and what the log sees are two texts; the
+//! request id joins them. Every failure becomes a `Problem`, every `Problem` one JSON shape.
+
+use std::{error::Error, fmt::Display};
+
+use poem::http::StatusCode;
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+};
+use serde_json::{Map, Value, json};
+use shared::{
+    domain::{ErrorCode, Role},
+    store::StoreError,
+};
+
+use crate::{
+    permission::Action,
+    shape::{FieldError, Shape, view},
+};
+
+/// A request that cannot be answered as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Problem {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+    pub(crate) details: Map<String, Value>,
+    /// Says when to try again.
+    pub(crate) retry_after_seconds: Option<u32>,
+    /// For the log only.
+    pub(crate) cause: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Map::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// Adds one entry to `details`.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A malformed request: one entry per field.
+    pub(crate) fn invalid(errors: &[FieldError]) -> Self {
+        let listed: Vec<_> =
+            errors.iter().map(|error| format!("'{}' {}", error.field, error.message)).collect();
+        Self::new(ErrorCode::ValidationFailed, listed.join("; ")).with("fields", json!(errors))
+    }
+
+    /// A malformed request with one wrong field.
+    pub(crate) fn invalid_field(field: &str, message: impl Display) -> Self {
+        Self::invalid(&[FieldError { field: field.to_owned(), message: message.to_string() }])
+    }
+
+    /// Nothing of this kind here for this caller. Says the same whether it does not exist or
+    /// belongs to somebody else.
+    pub(crate) fn not_found(noun: &str) -> Self {
+        let code = match noun {
+            "function" => ErrorCode::FuncNotFound,
+            _ => ErrorCode::NotFound,
+        };
+        Self::new(code, format!("there is no such {noun}"))
+    }
+
+    /// A valid token that may not do this.
+    pub(crate) fn forbidden(action: Action, role: Role) -> Self {
+        let least = action.least_role();
+        let message = format!("{action} needs the role '{least}' or higher; yours is '{role}'");
+        Self::new(ErrorCode::Forbidden, message)
+            .with("needs", least.as_str())
+            .with("has", role.as_str())
+    }
+
+    /// No valid token.
+    pub(crate) fn unauthenticated(message: &str) -> Self {
+        Self::new(ErrorCode::Unauthenticated, message)
+    }
+
+    /// Too much at once; worth trying again soon.
+    pub(crate) fn overloaded(message: &str) -> Self {
+        let problem = Self::new(ErrorCode::Overloaded, message);
+        Self { retry_after_seconds: Some(1), ..problem }
+    }
+
+    /// Trouble on our side.
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        let problem = Self::new(
+            ErrorCode::Internal,
+            "something went wrong on our side; the request id leads to it in the log",
+        );
+        Self { cause: Some(cause.into()), ..problem }
+    }
+
+    /// The HTTP status it answers with.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let cause = Some(chain(&error));
+        match error.is_unavailable() {
+            true => Self { cause, ..Self::overloaded("the database is away or busy; try again") },
+            false => Self { cause, ..Self::internal("") },
+        }
+    }
+}
+
+/// An error with all of its sources, on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Carries the problem to the door, which puts it into the envelope.
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        let mut error = Self::from_status(problem.status());
+        error.set_data(problem);
+        error
+    }
+}
+
+view! {
+    /// What went wrong.
+    ErrorBody {
+        /// What went wrong, for programs.
+        code: String = "FUNC_NOT_FOUND",
+        /// What went wrong, for people: names the field, the value and the limit.
+        message: String = "there is no such function",
+        /// What the code stands for, as data.
+        details: Details = json!({}),
+    }
+}
+
+view! {
+    /// The answer to every request that fails.
+    ErrorAnswer {
+        /// Always false.
+        success: bool = false,
+        /// The HTTP status.
+        code: u16 = 404,
+        /// What went wrong.
+        error: ErrorBody = ErrorBody::example(),
+        /// Leads to the log.
+        request_id: String = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+    }
+}
+
+/// Details of a problem: an object, different for each code.
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
+pub(crate) struct Details(pub(crate) Map<String, Value>);
+
+impl Shape for Details {
+    fn schema() -> MetaSchemaRef {
+        crate::shape::inline(poem_openapi::registry::MetaSchema::new("object"))
+    }
+}
+
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        let answer = |range: &str, description| MetaResponse {
+            description,
+            status: None,
+            status_range: Some(range.to_owned()),
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: ErrorAnswer::schema(),
+            }],
+            headers: vec![],
+        };
+        MetaResponses {
+            responses: vec![
+                answer("4XX", "The request cannot be carried out as it is"),
+                answer("5XX", "The function failed, or the platform is in trouble"),
+            ],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        ErrorAnswer::register(registry);
+    }
+}

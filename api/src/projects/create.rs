@@ -1,0 +1,33 @@
+//! POST /projects
+
+use shared::{
+    domain::ErrorCode,
+    store::{account, audit, commit, project},
+};
+
+use super::views::{NewProject, ProjectCreated};
+use crate::{ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem};
+
+pub(super) async fn create(
+    state: &ApiState,
+    caller: &Caller,
+    new: NewProject,
+) -> Result<Created<ProjectCreated>, Problem> {
+    let profile = account::profile(&state.db, caller.actor).await?;
+    let profile = profile.ok_or_else(|| Problem::not_found("tenant"))?;
+    Action::CreateProject.allow(profile.role)?;
+
+    let mut tx = state.db.begin().await?;
+    let created = project::create(&mut tx, caller.actor, &new.name).await?;
+    let Some((project_id, created_at)) = created else {
+        let message = format!("there is a project with the name '{}' already", new.name);
+        return Err(Problem::new(ErrorCode::Conflict, message).with("field", "name"));
+    };
+    audit::record(&mut tx, caller.deed("project.create", project_id.0)).await?;
+    commit(tx).await?;
+    Ok(Created::new(ProjectCreated {
+        project_id,
+        name: new.name.to_string(),
+        created_at: created_at.into(),
+    }))
+}

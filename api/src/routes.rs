@@ -1,0 +1,43 @@
+//! The table of contents: every route, and the document that describes them.
+
+use poem::{Endpoint, EndpointExt, Route};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+
+use crate::{
+    ApiState, auth::Auth, door::Door, functions::Functions, health::Health, projects::Projects,
+};
+
+/// All routes behind the door.
+pub(crate) fn all(state: ApiState) -> impl Endpoint {
+    let service = service();
+    let document = service.spec_endpoint();
+    let docs = service.swagger_ui();
+    let routes =
+        Route::new().at("/openapi.json", document).nest("/docs", docs).nest("/", service).boxed();
+    Door { state, inner: routes }
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.
+pub fn openapi() -> String {
+    service().spec() + "\n"
+}
+
+fn service() -> OpenApiService<impl OpenApi, ()> {
+    OpenApiService::new((Auth, Projects, Functions, Health), "apprun", "1")
+        .description(include_str!("openapi.md"))
+        .license(LicenseObject::new("Apache-2.0"))
+        .server("/")
+}
+
+/// Chapters of the document.
+#[derive(Tags)]
+pub(crate) enum Chapter {
+    /// Accounts, logins and tokens.
+    Auth,
+    /// The unit of ownership and roles.
+    Projects,
+    /// Deploy, call, look up.
+    Functions,
+    /// Whether this process is well.
+    Operations,
+}

@@ -1,0 +1,104 @@
+//! The listening side: accepts connections, bounds them in number and in patience, and stops
+//! without cutting off a request.
+
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use poem::{
+    Endpoint,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+use crate::{ApiState, routes};
+
+/// Connections open at once; more wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 4096;
+
+/// Between connecting, or the end of an answer, and the end of the next request's head. Long enough
+/// for the idle connections of client pools, short enough for those who never finish a head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of a request's head, and of what is buffered of its body.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Before accepting again after a failure that the next accept would meet as well.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// Serves the API until `shutdown`, then lets running requests end for as long as the
+/// configuration grants them.
+pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let grace = state.config.shutdown_grace;
+    let routes = Arc::new(routes::all(state));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        let (stream, peer, slot) = accepted;
+        let connection = serve_connection(routes.clone(), stream, peer, graceful.watcher());
+        tokio::spawn(async move {
+            connection.await;
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still running when the server stopped");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+    // Never closed, so a permit always comes.
+    let slot = slots.clone().acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, slot),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to accept");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    routes: Arc<impl Endpoint + 'static>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    watcher: Watcher,
+) {
+    // An answer is written in pieces; Nagle's algorithm would hold the last one back for 40 ms.
+    let _ = stream.set_nodelay(true);
+    let local =
+        stream.local_addr().map_or_else(|_| LocalAddr::default(), |addr| LocalAddr(addr.into()));
+    let remote = RemoteAddr(peer.into());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let parts = (request, local.clone(), remote.clone(), Scheme::HTTP);
+        let routes = routes.clone();
+        async move {
+            Ok::<hyper::Response<_>, Infallible>(routes.get_response(parts.into()).await.into())
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // An error here is the client's: it left, or sent something that is not HTTP.
+    let _ = watcher.watch(connection).await;
+}

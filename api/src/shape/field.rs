@@ -1,0 +1,203 @@
+//! Reading a body: every field once, every mistake noted, and a value only when there was none.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Display, str::FromStr};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::{
+    config::{PayloadLimits, Secret},
+    domain::{
+        Description, Email, FunctionName, IdError, JsonText, PersonName, ProjectId, ProjectName,
+        Runtime, Trigger,
+    },
+};
+
+use super::Shape;
+
+/// Longest secret that is looked at, in bytes: hashing and decoding must stay cheap.
+pub(crate) const MAX_SECRET_BYTES: usize = 1024;
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FieldError {
+    /// Which field.
+    pub(crate) field: String,
+    /// What is wrong, with the value and the limit.
+    pub(crate) message: String,
+}
+
+/// Why a value was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It cannot be right; reads after the name of the field.
+    Invalid(String),
+    /// It is well formed and names nothing of the kind: a "not found", not a "bad request".
+    NamesNothing,
+}
+
+impl Refusal {
+    pub(crate) fn invalid(cause: impl Display) -> Self {
+        Self::Invalid(cause.to_string())
+    }
+}
+
+impl From<IdError> for Refusal {
+    fn from(error: IdError) -> Self {
+        match error {
+            IdError::WrongKind { .. } => Self::NamesNothing,
+            IdError::Malformed { .. } => Self::invalid(error),
+        }
+    }
+}
+
+/// A value that can stand in a body.
+pub(crate) trait Field: Shape + Sized {
+    /// Reads it from its JSON.
+    fn read(json: &RawValue) -> Result<Self, Refusal>;
+
+    /// What it is when the body leaves it out; None when it must be there.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A JSON object that can be read into a valid value.
+pub(crate) trait Body: Shape + Sized {
+    /// The names it may hold.
+    const FIELDS: &[&str];
+
+    /// Most bytes the object may have; more are never read.
+    fn max_bytes(payloads: &PayloadLimits) -> usize;
+
+    /// Takes each field; None after noting what was wrong.
+    fn read(fields: &mut Fields<'_>) -> Option<Self>;
+}
+
+/// The fields of one object on their way into a value.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    given: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    /// What was wrong so far.
+    pub(crate) errors: Vec<FieldError>,
+    /// The first field that names something that is not there.
+    pub(crate) names_nothing: Option<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads the outline of an object.
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self { given: serde_json::from_slice(json)?, ..Self::default() })
+    }
+
+    /// Notes every name that is not in `known`.
+    pub(crate) fn refuse_unknown(&mut self, known: &[&str]) {
+        for name in self.given.keys().filter(|name| !known.contains(&name.as_ref())) {
+            self.errors.push(FieldError {
+                field: name.chars().take(64).collect(),
+                message: format!("is not a known field; known are: {}", known.join(", ")),
+            });
+        }
+    }
+
+    /// Reads one field, or notes why not.
+    pub(crate) fn take<T: Field>(&mut self, name: &'static str) -> Option<T> {
+        let read = match self.given.get(name) {
+            Some(json) => T::read(json),
+            None => T::absent().ok_or_else(|| Refusal::invalid("is required")),
+        };
+        match read {
+            Ok(value) => return Some(value),
+            Err(Refusal::Invalid(message)) => {
+                self.errors.push(FieldError { field: name.to_owned(), message });
+            }
+            Err(Refusal::NamesNothing) => self.names_nothing = self.names_nothing.or(Some(name)),
+        }
+        None
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        match json.get() {
+            "null" => Ok(None),
+            _ => T::read(json).map(Some),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl Field for JsonText {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        Ok(Self::from(json))
+    }
+}
+
+impl Field for u32 {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        let json = json.get();
+        json.parse().map_err(|_| {
+            let found: String = json.chars().take(32).collect();
+            Refusal::Invalid(format!(
+                "must be a whole number from 0 to {}, found {found}",
+                Self::MAX
+            ))
+        })
+    }
+}
+
+impl Field for String {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        serde_json::from_str(json.get())
+            .map_err(|_| Refusal::Invalid(format!("must be a string, found {}", kind_of(json))))
+    }
+}
+
+impl Field for Secret {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        let text = String::read(json)?;
+        match text.len() {
+            0 => Err(Refusal::invalid("must not be empty")),
+            1..=MAX_SECRET_BYTES => Ok(Self::new(text)),
+            bytes => Err(Refusal::Invalid(format!(
+                "is {bytes} bytes long; at most {MAX_SECRET_BYTES} are allowed"
+            ))),
+        }
+    }
+}
+
+impl Field for ProjectId {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        Ok(String::read(json)?.parse()?)
+    }
+}
+
+macro_rules! from_text {
+    ($($type:ty),+ $(,)?) => {
+        $(impl Field for $type {
+            fn read(json: &RawValue) -> Result<Self, Refusal> {
+                from_text(&String::read(json)?)
+            }
+        })+
+    };
+}
+
+from_text!(Email, PersonName, ProjectName, FunctionName, Description, Runtime, Trigger);
+
+fn from_text<T: FromStr<Err: Display>>(text: &str) -> Result<T, Refusal> {
+    text.parse().map_err(Refusal::invalid)
+}
+
+/// What a JSON text is, in one word; its first byte tells.
+fn kind_of(json: &RawValue) -> &'static str {
+    match json.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string that is not valid Unicode",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}

@@ -1,0 +1,12 @@
+//! What bodies and answers look like. One declaration gives the Rust struct, its JSON, its schema
+//! and its example in the OpenAPI document, so the four cannot drift apart.
+
+mod declare;
+mod field;
+mod schema;
+mod timestamp;
+
+pub(crate) use declare::{body, shape, view};
+pub(crate) use field::{Body, Field, FieldError, Fields, MAX_SECRET_BYTES, Refusal};
+pub(crate) use schema::{Property, Shape, inline, object};
+pub(crate) use timestamp::Timestamp;

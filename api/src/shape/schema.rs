@@ -1,0 +1,177 @@
+//! The schema of each kind of value, as the OpenAPI document shows it.
+
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use serde_json::Value;
+use shared::{
+    config::Secret,
+    domain::{
+        BuildId, BuildStatus, Description, Email, ExecutionId, ExecutionStatus, FunctionId,
+        FunctionName, FunctionStatus, IdCursor, JsonText, LogCursor, LogStream, PageSize,
+        PersonName, Plan, ProjectId, ProjectName, Reason, Role, Runtime, Severity, TenantId,
+        Trigger, UserId,
+    },
+};
+
+use super::MAX_SECRET_BYTES;
+
+/// A value that has a place in the OpenAPI document.
+pub(crate) trait Shape {
+    /// True when a body may leave it out.
+    const OPTIONAL: bool = false;
+
+    /// Its schema, or a reference to it.
+    fn schema() -> MetaSchemaRef;
+
+    /// Adds what `schema` refers to to the document.
+    fn register(_registry: &mut Registry) {}
+
+    /// A value as a reader of the document would meet it, for what is declared with one.
+    fn example() -> Value {
+        Value::Null
+    }
+}
+
+/// A schema that stands where it is used.
+pub(crate) fn inline(schema: MetaSchema) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(schema))
+}
+
+/// One property of an object.
+pub(crate) struct Property {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) schema: MetaSchemaRef,
+    pub(crate) required: bool,
+}
+
+/// The schema of an object with these properties and no others.
+pub(crate) fn object(doc: &'static str, properties: Vec<Property>, example: Value) -> MetaSchema {
+    MetaSchema {
+        description: Some(doc.trim()),
+        required: properties.iter().filter(|it| it.required).map(|it| it.name).collect(),
+        properties: properties.into_iter().map(described).collect(),
+        additional_properties: None,
+        example: Some(example),
+        ..MetaSchema::new("object")
+    }
+}
+
+fn described(property: Property) -> (&'static str, MetaSchemaRef) {
+    let doc = MetaSchema { description: Some(property.doc.trim()), ..MetaSchema::ANY };
+    let schema = match property.schema {
+        MetaSchemaRef::Inline(schema) => inline(schema.merge(doc)),
+        reference @ MetaSchemaRef::Reference(_) => {
+            inline(MetaSchema { all_of: vec![reference], ..doc })
+        }
+    };
+    (property.name, schema)
+}
+
+impl<T: Shape> Shape for Option<T> {
+    const OPTIONAL: bool = true;
+
+    fn schema() -> MetaSchemaRef {
+        inline(match T::schema() {
+            MetaSchemaRef::Inline(mut schema) => {
+                if !schema.enum_items.is_empty() {
+                    schema.enum_items.push(Value::Null);
+                }
+                MetaSchema { nullable: true, ..*schema }
+            }
+            reference @ MetaSchemaRef::Reference(_) => {
+                MetaSchema { all_of: vec![reference], nullable: true, ..MetaSchema::new("object") }
+            }
+        })
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Shape> Shape for Vec<T> {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema { items: Some(Box::new(T::schema())), ..MetaSchema::new("array") })
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+macro_rules! shapes {
+    ($($type:ty => $schema:expr;)+) => {
+        $(impl Shape for $type {
+            fn schema() -> MetaSchemaRef {
+                inline($schema)
+            }
+        })+
+    };
+}
+
+shapes! {
+    String => MetaSchema::new("string");
+    &'static str => MetaSchema::new("string");
+    bool => MetaSchema::new("boolean");
+    f64 => MetaSchema::new_with_format("number", "double");
+    u16 => integer("int32");
+    u32 => integer("int32");
+    u64 => integer("int64");
+    JsonText => MetaSchema::ANY;
+    Secret => MetaSchema {
+        max_length: Some(MAX_SECRET_BYTES),
+        ..MetaSchema::new_with_format("string", "password")
+    };
+    Email => text(Email::MAX_CHARS);
+    PersonName => text(PersonName::MAX_CHARS);
+    ProjectName => text(ProjectName::MAX_CHARS);
+    Description => MetaSchema { min_length: None, ..text(Description::MAX_CHARS) };
+    FunctionName => MetaSchema {
+        pattern: Some("^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$".to_owned()),
+        ..text(FunctionName::MAX_CHARS)
+    };
+    Runtime => MetaSchema {
+        pattern: Some("^(go1\\.(0|[1-9][0-9]*)|rust)$".to_owned()),
+        ..MetaSchema::new("string")
+    };
+    PageSize => MetaSchema {
+        minimum: Some(1.0),
+        maximum: Some(f64::from(PageSize::MAX)),
+        ..integer("int32")
+    };
+    IdCursor => MetaSchema::new("string");
+    LogCursor => MetaSchema::new("string");
+    UserId => id(UserId::PREFIX);
+    TenantId => id(TenantId::PREFIX);
+    ProjectId => id(ProjectId::PREFIX);
+    FunctionId => id(FunctionId::PREFIX);
+    BuildId => id(BuildId::PREFIX);
+    ExecutionId => id(ExecutionId::PREFIX);
+    Role => words(Role::ALL);
+    Plan => words(Plan::ALL);
+    Trigger => words(Trigger::ALL);
+    FunctionStatus => words(FunctionStatus::ALL);
+    BuildStatus => words(BuildStatus::ALL);
+    ExecutionStatus => words(ExecutionStatus::ALL);
+    Reason => words(Reason::ALL);
+    LogStream => words(LogStream::ALL);
+    Severity => words(Severity::ALL);
+}
+
+fn integer(format: &'static str) -> MetaSchema {
+    MetaSchema { minimum: Some(0.0), ..MetaSchema::new_with_format("integer", format) }
+}
+
+fn text(max_chars: usize) -> MetaSchema {
+    MetaSchema { min_length: Some(1), max_length: Some(max_chars), ..MetaSchema::new("string") }
+}
+
+fn id(prefix: &str) -> MetaSchema {
+    const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    MetaSchema { pattern: Some(format!("^{prefix}-{UUID}$")), ..MetaSchema::new("string") }
+}
+
+fn words<T: ToString>(all: &[T]) -> MetaSchema {
+    let enum_items = all.iter().map(|word| Value::String(word.to_string())).collect();
+    MetaSchema { enum_items, ..MetaSchema::new("string") }
+}

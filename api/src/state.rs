@@ -1,0 +1,64 @@
+//! What every handler can reach. Cheap to clone.
+
+use std::{ops::Deref, sync::Arc, time::Instant};
+
+use poem::{FromRequest, Request, RequestBody, Result};
+use shared::{queue::Signals, store::Db};
+
+use crate::{
+    auth::{Hasher, Tokens},
+    config::ApiConfig,
+    problem::Problem,
+};
+
+/// One API process.
+#[derive(Debug, Clone)]
+pub struct ApiState(Arc<Parts>);
+
+/// What an API process is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub(crate) db: Db,
+    pub(crate) signals: Signals,
+    pub(crate) config: ApiConfig,
+    pub(crate) tokens: Tokens,
+    pub(crate) hasher: Hasher,
+    pub(crate) version: &'static str,
+    pub(crate) started_at: Instant,
+}
+
+impl ApiState {
+    /// Puts a process together. `version` and `started_at` are what `/health` tells about it.
+    pub fn new(
+        db: Db,
+        signals: Signals,
+        config: ApiConfig,
+        version: &'static str,
+        started_at: Instant,
+    ) -> Self {
+        let tokens = Tokens::new(&config.jwt_secret);
+        let hasher = Hasher::new();
+        Self(Arc::new(Parts { db, signals, config, tokens, hasher, version, started_at }))
+    }
+
+    /// The process that a request came into; the door put it there.
+    pub(crate) fn of(request: &Request) -> Result<&Self, Problem> {
+        let state = request.extensions().get();
+        state.ok_or_else(|| Problem::internal("a request came in beside the door"))
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Handlers name it as a parameter.
+impl<'a> FromRequest<'a> for ApiState {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self::of(request)?.clone())
+    }
+}

@@ -1,0 +1,213 @@
+//! Every kind of bad input gets the right 4xx, in the envelope, with the field named.
+
+use serde_json::{Value, json};
+use shared::domain::{BuildId, ExecutionId, FunctionId, ProjectId};
+
+use crate::harness::{App, FUNCTIONS, Owner, text};
+
+/// A change to a good request, and the fields that are wrong after it.
+struct Case {
+    change: Value,
+    fields: &'static [&'static str],
+    says: &'static str,
+}
+
+const fn case(change: Value, fields: &'static [&'static str], says: &'static str) -> Case {
+    Case { change, fields, says }
+}
+
+/// Marks a field that is taken out of the good request.
+const GONE: &str = "(gone)";
+
+fn changed(mut good: Value, change: &Value) -> Value {
+    for (name, value) in change.as_object().unwrap() {
+        if value == GONE {
+            good.as_object_mut().unwrap().remove(name);
+        } else {
+            good[name] = value.clone();
+        }
+    }
+    good
+}
+
+async fn check(app: &App, path: &str, token: Option<&str>, good: &Value, cases: Vec<Case>) {
+    for Case { change, fields, says } in cases {
+        let reply = app.post(path, token, changed(good.clone(), &change)).await;
+        assert_eq!(reply.wrong_fields(), fields, "{change}");
+        let message = text(&reply.error()["message"]);
+        assert!(message.contains(says), "{change}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_account_is_refused_field_by_field() {
+    let app = App::start().await;
+    let good = json!({ "email": "ann@example.com", "password": "correct horse", "name": "Ann" });
+    let cases = vec![
+        case(json!({ "email": GONE }), &["email"], "is required"),
+        case(json!({ "email": GONE, "password": GONE }), &["email", "password"], "is required"),
+        case(json!({ "email": 1 }), &["email"], "must be a string, found a number"),
+        case(json!({ "email": null }), &["email"], "found null"),
+        case(json!({ "email": "ann" }), &["email"], "not an e-mail address"),
+        case(json!({ "email": format!("{}@b.c", "a".repeat(255)) }), &["email"], "at most 254"),
+        case(json!({ "password": "short" }), &["password"], "is 5 characters long; at least 8"),
+        case(json!({ "password": "x".repeat(1025) }), &["password"], "at most 1024"),
+        case(json!({ "password": ["correct horse"] }), &["password"], "found an array"),
+        case(json!({ "name": "" }), &["name"], "must not be empty"),
+        case(json!({ "name": "a\nb" }), &["name"], "control characters"),
+        case(json!({ "plan": "paid" }), &["plan"], "known are: email, password, name"),
+    ];
+    check(&app, "/api/v1/auth/register", None, &good, cases).await;
+}
+
+#[tokio::test]
+async fn a_refused_password_is_not_echoed() {
+    let app = App::start().await;
+    let account = json!({ "email": "nonsense", "password": "hunter2" });
+    let reply = app.post("/api/v1/auth/register", None, account).await;
+    assert!(!reply.body.contains("hunter2"), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn a_bad_project_is_refused() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    let cases = vec![
+        case(json!({ "name": GONE }), &["name"], "is required"),
+        case(json!({ "name": "" }), &["name"], "must not be empty"),
+        case(json!({ "name": "x".repeat(101) }), &["name"], "is 101 characters long; at most 100"),
+        case(json!({ "name": { "a": 1 } }), &["name"], "found an object"),
+    ];
+    check(&app, "/api/v1/projects", Some(&person.token), &json!({ "name": "shop" }), cases).await;
+}
+
+#[tokio::test]
+async fn a_bad_function_is_refused_field_by_field() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let cases = vec![
+        case(json!({ "project_id": GONE }), &["project_id"], "is required"),
+        case(
+            json!({ "project_id": "shop" }),
+            &["project_id"],
+            "expected 'proj-' followed by a UUID",
+        ),
+        case(json!({ "name": GONE }), &["name"], "is required"),
+        case(json!({ "name": "x".repeat(64) }), &["name"], "is 64 characters long; at most 63"),
+        case(json!({ "name": "no spaces" }), &["name"], "may hold only"),
+        case(json!({ "description": "x".repeat(1001) }), &["description"], "at most 1000"),
+        case(json!({ "runtime": "python3" }), &["runtime"], "python3"),
+        case(json!({ "runtime": GONE, "code": GONE }), &["runtime", "code"], "is required"),
+        case(json!({ "code": "  " }), &["code"], "must not be empty"),
+        case(json!({ "code": 7 }), &["code"], "found a number"),
+        case(json!({ "trigger": "cron" }), &["trigger"], "http, event"),
+        case(
+            json!({ "timeout": 0 }),
+            &["timeout"],
+            "is 0 seconds; on the plan 'free' it must be from 1 to 30",
+        ),
+        case(
+            json!({ "timeout": 31 }),
+            &["timeout"],
+            "is 31 seconds; on the plan 'free' it must be from 1 to 30",
+        ),
+        case(json!({ "timeout": -1 }), &["timeout"], "found -1"),
+        case(json!({ "timeout": 1.5 }), &["timeout"], "found 1.5"),
+        case(json!({ "timeout": "30" }), &["timeout"], "must be a whole number"),
+        case(json!({ "timeout": 99_999_999_999_u64 }), &["timeout"], "found 99999999999"),
+        case(
+            json!({ "memory": 129 }),
+            &["memory"],
+            "is 129 MiB; on the plan 'free' it must be from 16 to 128",
+        ),
+        case(json!({ "memory": 1, "timeout": 0 }), &["timeout", "memory"], "is 1 MiB"),
+        case(json!({ "sandbox": false }), &["sandbox"], "is not a known field"),
+        case(json!({ "code": "x".repeat(1024 * 1024 + 1) }), &["code"], "1048576"),
+    ];
+    check(&app, FUNCTIONS, Some(&owner.token), &owner.new_function("hello"), cases).await;
+}
+
+#[tokio::test]
+async fn a_function_in_a_project_that_is_not_there_is_a_404() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    for project in [ProjectId::new().to_string(), FunctionId::new().to_string()] {
+        let body = changed(owner.new_function("hello"), &json!({ "project_id": project }));
+        app.post(FUNCTIONS, Some(&owner.token), body).await.assert_error(404, "NOT_FOUND");
+    }
+}
+
+/// Every path that takes an id, with the code of "not found" and the field of "malformed".
+fn paths_with_ids(owner: &Owner, function: &str) -> Vec<(String, &'static str, &'static str)> {
+    let _ = owner;
+    vec![
+        ("/api/v1/projects/{}".to_owned(), "NOT_FOUND", "project_id"),
+        (format!("{FUNCTIONS}/{{}}"), "FUNC_NOT_FOUND", "function_id"),
+        (format!("{FUNCTIONS}/{{}}/logs"), "FUNC_NOT_FOUND", "function_id"),
+        (format!("{FUNCTIONS}/{{}}/executions"), "FUNC_NOT_FOUND", "function_id"),
+        (format!("{FUNCTIONS}/{function}/builds/{{}}"), "NOT_FOUND", "build_id"),
+        (format!("{FUNCTIONS}/executions/{{}}"), "NOT_FOUND", "execution_id"),
+    ]
+}
+
+#[tokio::test]
+async fn a_malformed_id_is_a_400_and_one_of_another_kind_a_404() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let function = app.function(&owner, "hello").await;
+    for (path, code, field) in paths_with_ids(&owner, &function) {
+        for bad in ["x", "func", "func-1", "proj-", "a%20b", "func-%00", "1"] {
+            let reply = app.get(&path.replace("{}", bad), &owner.token).await;
+            assert_eq!(reply.wrong_fields(), [field], "{path} {bad}");
+        }
+        let absent = [
+            FunctionId::new().to_string(),
+            ProjectId::new().to_string(),
+            BuildId::new().to_string(),
+            ExecutionId::new().to_string(),
+        ];
+        for id in absent {
+            app.get(&path.replace("{}", &id), &owner.token).await.assert_error(404, code);
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_parameters_of_a_query_are_named() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let function = app.function(&owner, "hello").await;
+    let execution = ExecutionId::new();
+    let cases = [
+        (format!("{FUNCTIONS}?limit=0"), "limit"),
+        (format!("{FUNCTIONS}?limit=201"), "limit"),
+        (format!("{FUNCTIONS}?limit=x"), "limit"),
+        (format!("{FUNCTIONS}?cursor=x"), "cursor"),
+        (format!("{FUNCTIONS}?status=sleeping"), "status"),
+        (format!("{FUNCTIONS}?project_id=shop"), "project_id"),
+        (format!("{FUNCTIONS}/{function}/logs?cursor=AAAA"), "cursor"),
+        (format!("{FUNCTIONS}/{function}/executions?cursor=%00"), "cursor"),
+        (format!("{FUNCTIONS}/executions/{execution}?wait=20"), "wait"),
+        (format!("{FUNCTIONS}/executions/{execution}?wait=-1s"), "wait"),
+        (format!("{FUNCTIONS}/executions/{execution}?wait=61s"), "wait"),
+        ("/api/v1/projects?limit=".to_owned(), "limit"),
+    ];
+    for (path, field) in cases {
+        let reply = app.get(&path, &owner.token).await;
+        assert_eq!(reply.wrong_fields(), [field], "{path}");
+    }
+    let of_another_kind = format!("{FUNCTIONS}?project_id={function}");
+    app.get(&of_another_kind, &owner.token).await.assert_error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_bad_call_is_refused() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let function = app.active_function(&owner, "hello").await;
+    for how in ["invoke", "invoke-async"] {
+        let path = format!("{FUNCTIONS}/{function}/{how}");
+        let cases = vec![case(json!({ "inputs": 1 }), &["inputs"], "known are: input")];
+        check(&app, &path, Some(&owner.token), &json!({}), cases).await;
+    }
+}

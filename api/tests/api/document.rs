@@ -1,0 +1,103 @@
+//! The OpenAPI document is kept, complete, and true about who must show a token.
+
+use hyper::Method;
+use serde_json::Value;
+use shared::domain::{BuildId, ExecutionId, FunctionId, ProjectId};
+
+use crate::harness::App;
+
+/// Endpoints that need no token.
+const OPEN: [&str; 5] = [
+    "post /api/v1/auth/register",
+    "post /api/v1/auth/login",
+    "post /api/v1/auth/refresh",
+    "get /health",
+    "get /ready",
+];
+
+fn document() -> Value {
+    serde_json::from_str(&api::openapi()).unwrap()
+}
+
+/// Every endpoint of the document: method, path, description.
+fn endpoints(document: &Value) -> Vec<(String, String, Value)> {
+    let mut endpoints = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, endpoint) in methods.as_object().unwrap() {
+            endpoints.push((method.clone(), path.clone(), endpoint.clone()));
+        }
+    }
+    assert!(endpoints.len() > 15, "the walk must find them");
+    endpoints
+}
+
+#[test]
+fn the_kept_document_is_the_served_one() {
+    let kept = include_str!("../../openapi.json");
+    assert!(
+        kept == api::openapi(),
+        "run: cargo run -q -p api --example openapi > api/openapi.json"
+    );
+}
+
+#[tokio::test]
+async fn document_and_docs_are_served() {
+    let app = App::start().await;
+    let served = app.call(Method::GET, "/openapi.json", None, None).await;
+    assert_eq!(served.json(), document());
+    let docs = app.call(Method::GET, "/docs", None, None).await;
+    assert_eq!(docs.status, 200);
+    assert!(docs.body.contains("createFunction"));
+    assert!(!docs.body.contains("src=\"http"), "the page must work without the internet");
+}
+
+#[tokio::test]
+async fn every_endpoint_refuses_whoever_shows_no_token() {
+    let app = App::start().await;
+    for (method, path, endpoint) in endpoints(&document()) {
+        let name = format!("{method} {path}");
+        let open = OPEN.contains(&name.as_str());
+        assert_eq!(endpoint["security"].is_null(), open, "{name} in the document");
+        let path = path
+            .replace("{project_id}", &ProjectId::new().to_string())
+            .replace("{function_id}", &FunctionId::new().to_string())
+            .replace("{build_id}", &BuildId::new().to_string())
+            .replace("{execution_id}", &ExecutionId::new().to_string());
+        let method = method.to_uppercase().parse().unwrap();
+        let reply = app.call(method, &path, None, None).await;
+        if !open {
+            reply.assert_error(401, "UNAUTHENTICATED");
+        }
+        assert_eq!(reply.status == 401, !open, "{name}: {reply:?}");
+    }
+}
+
+#[test]
+fn every_endpoint_has_examples_and_error_answers() {
+    let document = document();
+    for (method, path, endpoint) in endpoints(&document) {
+        let name = format!("{method} {path}");
+        assert!(endpoint["summary"].is_string(), "{name} has no summary");
+        assert!(endpoint["operationId"].is_string(), "{name} has no operation id");
+        if let Some(body) = endpoint.get("requestBody") {
+            assert!(has_example(&document, body), "{name}: the request has no example");
+        }
+        for (status, answer) in endpoint["responses"].as_object().unwrap() {
+            assert!(has_example(&document, answer), "{name}: {status} has no example");
+        }
+        if path != "/health" {
+            for range in ["4XX", "5XX"] {
+                assert!(endpoint["responses"].get(range).is_some(), "{name} without {range}");
+            }
+        }
+    }
+}
+
+fn has_example(document: &Value, described: &Value) -> bool {
+    let schema = &described["content"]["application/json"]["schema"];
+    let schema = match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    schema["example"].is_object()
+}

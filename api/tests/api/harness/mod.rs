@@ -1,0 +1,190 @@
+//! A served API with a database of its own, and a client for it.
+
+mod client;
+pub(crate) mod worker;
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use api::{ApiConfig, ApiState};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    config::{FunctionSettings, PayloadLimits, Registration, Secret},
+    domain::Plan,
+    queue::Signals,
+    store::Db,
+};
+use test_support::TestDatabase;
+use tokio::net::TcpListener;
+
+pub(crate) use client::{Reply, send};
+
+/// Signs the tokens of every test server.
+pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
+
+/// A handler that the API takes; nobody builds it here.
+pub(crate) const CODE: &str = "package main\n";
+
+/// One served API. Ends with its value.
+pub(crate) struct App {
+    pub(crate) address: SocketAddr,
+    pub(crate) db: Db,
+    pub(crate) signals: Signals,
+    pub(crate) database: TestDatabase,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl App {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ApiConfig)) -> Self {
+        let mut config = config();
+        change(&mut config);
+        let database = TestDatabase::create().await;
+        let db = Db::connect(database.url(), 10).await.unwrap();
+        let signals = Signals::connect(database.url()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = ApiState::new(db.clone(), signals.clone(), config, "0.0.0", Instant::now());
+        let server = tokio::spawn(api::serve(state, listener, std::future::pending()));
+        Self { address, db, signals, database, server }
+    }
+
+    /// Sends a request with a JSON body, as somebody.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Reply {
+        let mut request = hyper::Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        send(self.address, request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: Value) -> Reply {
+        self.call(Method::POST, path, token, Some(&body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, path, Some(token), None).await
+    }
+
+    /// Somebody with an account of their own.
+    pub(crate) async fn register(&self, email: &str) -> Person {
+        let account = json!({ "email": email, "password": "correct horse" });
+        let registered = self.post("/api/v1/auth/register", None, account.clone()).await;
+        assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
+        let tokens = self.post("/api/v1/auth/login", None, account).await.data();
+        Person {
+            token: text(&tokens["access_token"]),
+            refresh_token: text(&tokens["refresh_token"]),
+        }
+    }
+
+    /// Somebody with a project.
+    pub(crate) async fn owner(&self) -> Owner {
+        let person = self.register("owner@example.com").await;
+        let project_id = self.project(&person.token, "shop").await;
+        Owner { token: person.token, project_id }
+    }
+
+    pub(crate) async fn project(&self, token: &str, name: &str) -> String {
+        let reply = self.post("/api/v1/projects", Some(token), json!({ "name": name })).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        text(&reply.data()["project_id"])
+    }
+
+    /// A function that was created and not built yet.
+    pub(crate) async fn function(&self, owner: &Owner, name: &str) -> String {
+        let reply = self.post(FUNCTIONS, Some(&owner.token), owner.new_function(name)).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        text(&reply.data()["function_id"])
+    }
+
+    /// A function that can be called.
+    pub(crate) async fn active_function(&self, owner: &Owner, name: &str) -> String {
+        let id = self.function(owner, name).await;
+        worker::build_everything(self).await;
+        id
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+pub(crate) const FUNCTIONS: &str = "/api/v1/functions";
+
+/// Somebody with an account.
+pub(crate) struct Person {
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+/// Somebody with a project.
+pub(crate) struct Owner {
+    pub(crate) token: String,
+    pub(crate) project_id: String,
+}
+
+impl Owner {
+    /// The request that creates a function, as the contract shows it.
+    pub(crate) fn new_function(&self, name: &str) -> Value {
+        json!({
+            "project_id": self.project_id,
+            "name": name,
+            "description": "Sends one e-mail",
+            "runtime": "go1.21",
+            "code": CODE,
+            "trigger": "http",
+            "timeout": 30,
+            "memory": 128,
+        })
+    }
+}
+
+/// A string that must be there.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned()
+}
+
+fn config() -> ApiConfig {
+    ApiConfig {
+        jwt_secret: Secret::new(SECRET),
+        default_plan: Plan::Free,
+        registration: Registration::Open,
+        functions: FunctionSettings {
+            binary_dir: PathBuf::new(),
+            temp_dir: PathBuf::new(),
+            default_timeout_seconds: 30,
+            max_timeout_seconds: 300,
+            default_memory_mib: 128,
+            max_memory_mib: 512,
+            max_concurrent: 100,
+            payloads: PayloadLimits {
+                input_bytes: 1024 * 1024,
+                output_bytes: 1024 * 1024,
+                log_bytes: 256 * 1024,
+                source_bytes: 1024 * 1024,
+            },
+            log_retention_days: 30,
+        },
+        shutdown_grace: Duration::from_secs(1),
+    }
+}

@@ -1,0 +1,12 @@
+//! The API over real HTTP and a real Postgres. A worker's part is played by `harness::worker`.
+
+mod accounts;
+mod bad_input;
+mod calls;
+mod document;
+mod envelope;
+mod functions;
+mod harness;
+mod isolation;
+mod projects;
+mod sessions;

@@ -1,0 +1,76 @@
+//! Projects: create, list, get.
+
+use serde_json::json;
+
+use crate::harness::{App, text};
+
+const PROJECTS: &str = "/api/v1/projects";
+
+#[tokio::test]
+async fn a_project_is_created_and_found_again() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    let created = app.post(PROJECTS, Some(&person.token), json!({ "name": "shop" })).await;
+    assert_eq!(created.status, 201);
+    let created = created.data();
+    assert_eq!(created["name"], "shop");
+
+    let path = format!("{PROJECTS}/{}", text(&created["project_id"]));
+    let found = app.get(&path, &person.token).await.data();
+    let expected = json!({
+        "project_id": created["project_id"],
+        "name": "shop",
+        "role": "owner",
+        "created_at": created["created_at"],
+    });
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_tenant_has_one_project_of_a_name() {
+    let app = App::start().await;
+    let (ann, bob) = (app.register("ann@a.b").await, app.register("bob@a.b").await);
+    app.project(&ann.token, "shop").await;
+    app.project(&bob.token, "shop").await;
+    let again = app.post(PROJECTS, Some(&ann.token), json!({ "name": "Shop" })).await;
+    again.assert_error(409, "CONFLICT");
+}
+
+#[tokio::test]
+async fn the_list_goes_on_behind_its_cursor() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    for name in ["one", "two", "three"] {
+        app.project(&person.token, name).await;
+    }
+    let first = app.get(&format!("{PROJECTS}?limit=2"), &person.token).await.data();
+    assert_eq!(names(&first), ["three", "two"]);
+    let cursor = text(&first["next_cursor"]);
+    app.project(&person.token, "four").await;
+    let path = format!("{PROJECTS}?limit=2&cursor={cursor}");
+    let second = app.get(&path, &person.token).await.data();
+    assert_eq!(names(&second), ["one"], "a page is not moved by what is added at the head");
+    assert!(second["next_cursor"].is_null());
+}
+
+fn names(page: &serde_json::Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|item| text(&item["name"])).collect()
+}
+
+#[tokio::test]
+async fn a_viewer_may_read_and_not_create() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    let id = app.project(&person.token, "shop").await;
+    let pool = app.database.pool().await;
+    sqlx::query("update tenant_member set role = 'viewer'").execute(&pool).await.unwrap();
+
+    let found = app.get(&format!("{PROJECTS}/{id}"), &person.token).await.data();
+    assert_eq!(found["role"], "viewer");
+    let refused = app.post(PROJECTS, Some(&person.token), json!({ "name": "more" })).await;
+    let error = refused.assert_error(403, "FORBIDDEN");
+    assert_eq!(
+        (&error["details"]["needs"], &error["details"]["has"]),
+        (&json!("member"), &json!("viewer"))
+    );
+}

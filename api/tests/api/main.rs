@@ -1,5 +1,7 @@
 //! The API over real HTTP and a real Postgres. A worker's part is played by `harness::worker`.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod accounts;
 mod bad_input;
 mod calls;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::domain::{Actor, ErrorCode, RequestId};
 use tracing::Instrument;
 
-use crate::{ApiState, answer::Data, problem::Problem};
+use crate::{answer::Data, problem::Problem};
 
 /// Carries the request id, both ways. A client may send its own, `req-` and a UUID or the UUID
 /// alone; anything else is replaced.
@@ -25,6 +25,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the log says of a request whose caller left before the answer was ready.
 const CLIENT_GONE: u16 = 499;
+
+/// Longer paths are none of ours; the log and the answer show only so much of them.
+const MAX_PATH_CHARS: usize = 256;
 
 /// What is known of one request while it is carried out.
 #[derive(Debug, Clone)]
@@ -35,10 +38,7 @@ pub(crate) struct Visit {
 }
 
 /// Wraps all routes.
-pub(crate) struct Door<E> {
-    pub(crate) state: ApiState,
-    pub(crate) inner: E,
-}
+pub(crate) struct Door<E>(pub(crate) E);
 
 impl<E: Endpoint> Endpoint for Door<E> {
     type Output = Response;
@@ -46,11 +46,10 @@ impl<E: Endpoint> Endpoint for Door<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let visit = Visit { request: request_id(&request), actor: Arc::default() };
         let mut line = LogLine::begin(&request, visit.clone());
-        let route = format!("{} {}", request.method(), request.uri().path());
-        request.extensions_mut().insert(self.state.clone());
+        let route = format!("{} {}", line.method, line.path);
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.request);
-        let answer = AssertUnwindSafe(self.inner.get_response(request)).catch_unwind();
+        let answer = AssertUnwindSafe(self.0.get_response(request)).catch_unwind();
         let response = match answer.instrument(span).await {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
@@ -165,7 +164,7 @@ impl LogLine {
         Self {
             visit,
             method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
+            path: request.uri().path().chars().take(MAX_PATH_CHARS).collect(),
             began_at: Instant::now(),
             status: CLIENT_GONE,
         }
@@ -189,5 +188,106 @@ impl Drop for LogLine {
             user_id = actor.map(|actor| tracing::field::display(actor.user)),
             "request",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Mutex,
+    };
+
+    use poem::endpoint::make_sync;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        /// Collects what this thread logs until the guard is dropped.
+        fn collect(&self) -> tracing::subscriber::DefaultGuard {
+            let log = self.clone();
+            let subscriber =
+                tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
+            tracing::subscriber::set_default(subscriber)
+        }
+
+        fn lines(&self) -> Vec<Value> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+    }
+
+    /// Sends a request full of secrets; gives back the answer and what was logged.
+    async fn ask(inner: impl Endpoint<Output = Response>) -> (Value, Vec<Value>) {
+        let log = Log::default();
+        let guard = log.collect();
+        let request = Request::builder()
+            .uri_str("/some/path?token=secret")
+            .header("authorization", "Bearer secret")
+            .header("x-request-id", "0199a0b0-0000-7000-8000-000000000000")
+            .body("secret");
+        let response = Door(inner).get_response(request).await;
+        drop(guard);
+        let body = response.into_body().into_string().await.unwrap();
+        (serde_json::from_str(&body).unwrap(), log.lines())
+    }
+
+    fn actor() -> Actor {
+        Actor { user: shared::domain::UserId::new(), tenant: shared::domain::TenantId::new() }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_for_the_caller_and_a_text_in_the_log() {
+        let (answer, log) = ask(make_sync(|_| -> Response { panic!("the inside text") })).await;
+        assert_eq!((&answer["code"], &answer["error"]["code"]), (&json!(500), &json!("INTERNAL")));
+        assert!(!answer.to_string().contains("inside text"));
+        let failure = &log[0]["fields"];
+        assert_eq!(failure["cause"], "a handler panicked: the inside text");
+        assert_eq!(failure["request_id"], answer["request_id"]);
+    }
+
+    #[tokio::test]
+    async fn a_request_leaves_one_line_that_says_who_and_what_and_no_secret() {
+        let actor = actor();
+        let inner = make_sync(move |request| {
+            let visit: &Visit = request.extensions().get().unwrap();
+            visit.actor.set(actor).unwrap();
+            Response::builder().extension(Data("{}".to_owned())).finish()
+        });
+        let (_, log) = ask(inner).await;
+        assert_eq!(log.len(), 1, "{log:?}");
+        let fields = &log[0]["fields"];
+        assert_eq!(fields["request_id"], "req-0199a0b0-0000-7000-8000-000000000000");
+        assert_eq!((&fields["method"], &fields["path"]), (&json!("GET"), &json!("/some/path")));
+        assert_eq!(fields["status"], 200);
+        assert!(fields["duration_ms"].is_f64());
+        assert_eq!(fields["tenant_id"], actor.tenant.to_string());
+        assert_eq!(fields["user_id"], actor.user.to_string());
+        assert!(!log[0].to_string().contains("secret"), "{log:?}");
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_leaves_is_logged_as_gone() {
+        let log = Log::default();
+        let _guard = log.collect();
+        let never = poem::endpoint::make(|_| std::future::pending::<Response>());
+        let door = Door(never);
+        let mut call = Box::pin(door.get_response(Request::default()));
+        assert!(futures_util::poll!(&mut call).is_pending());
+        drop(call);
+        assert_eq!(log.lines()[0]["fields"]["status"], CLIENT_GONE);
     }
 }

@@ -12,9 +12,8 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
     let service = service();
     let document = service.spec_endpoint();
     let docs = service.swagger_ui();
-    let routes =
-        Route::new().at("/openapi.json", document).nest("/docs", docs).nest("/", service).boxed();
-    Door { state, inner: routes }
+    let routes = Route::new().at("/openapi.json", document).nest("/docs", docs).nest("/", service);
+    Door(routes.data(state))
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.

@@ -15,7 +15,8 @@ use poem::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
 };
 
 use crate::{ApiState, routes};
@@ -40,15 +41,18 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
     let routes = Arc::new(routes::all(state));
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    // Whatever still runs when the grace is over ends with this set.
+    let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
             accepted = accept(&listener, &slots) => accepted,
+            Some(_) = connections.join_next() => continue,
         };
         let (stream, peer, slot) = accepted;
         let connection = serve_connection(routes.clone(), stream, peer, graceful.watcher());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             connection.await;
             drop(slot);
         });
@@ -62,7 +66,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // Never closed, so a permit always comes.
     let slot = slots.clone().acquire_owned().await.ok();
     loop {

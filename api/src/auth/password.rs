@@ -121,6 +121,21 @@ mod tests {
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     }
 
+    #[tokio::test]
+    async fn a_user_who_does_not_exist_costs_a_check_like_any_other_and_is_refused() {
+        let hasher = Hasher::new();
+        assert!(hasher.decoy.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hasher.decoy);
+        assert!(!hasher.verify(Secret::new("nobody's password"), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_its_own_hash_only() {
+        let hasher = Hasher::new();
+        let hash = hasher.hash(Secret::new("correct horse")).await.unwrap();
+        assert!(hasher.verify(Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify(Secret::new("correct house"), Some(hash)).await.unwrap());
+    }
+
     #[test]
     fn two_hashes_of_one_password_differ() {
         assert_ne!(hash(b"x").unwrap(), hash(b"x").unwrap());

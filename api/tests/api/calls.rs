@@ -1,7 +1,13 @@
 //! Calling functions, waiting for what comes out, and looking it up later.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::domain::Reason;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::harness::{App, FUNCTIONS, Owner, send, text, worker};
 
@@ -235,4 +241,41 @@ async fn the_log_of_a_function_is_read_backwards_line_by_line() {
     assert!(lines.iter().all(|line| line["stream"] == "stderr"));
     assert_eq!(lines[0]["execution_id"], lines[1]["execution_id"]);
     assert_ne!(lines[1]["execution_id"], lines[2]["execution_id"]);
+}
+
+#[tokio::test]
+async fn a_stopping_server_still_answers_who_waits_and_takes_no_new_callers() {
+    let mut app = App::start_with(|config| config.shutdown_grace = Duration::from_secs(30)).await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    let request = hyper::Request::post(format!("{FUNCTIONS}/{id}/invoke"))
+        .header("authorization", format!("Bearer {}", owner.token))
+        .header("content-type", "application/json");
+    let waiting = tokio::spawn(send(app.address, request.body("{}").unwrap()));
+    let job = worker::claim_next(&app).await;
+
+    app.tell_to_stop();
+    worker::run(&app, &job, &worker::completed("1")).await;
+    assert_eq!(waiting.await.unwrap().data()["output"], 1);
+    app.stopped().await;
+    assert!(TcpStream::connect(app.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_caller_who_waits_too_long_is_cut_off_when_the_grace_is_over() {
+    let mut app = App::start_with(|config| config.shutdown_grace = Duration::ZERO).await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let request = format!(
+        "POST {FUNCTIONS}/{id}/invoke HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}",
+        owner.token
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    worker::claim_next(&app).await;
+
+    app.tell_to_stop();
+    app.stopped().await;
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0, "the connection is closed");
 }

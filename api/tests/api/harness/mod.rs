@@ -19,7 +19,7 @@ use shared::{
     store::Db,
 };
 use test_support::TestDatabase;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 pub(crate) use client::{Reply, send};
 
@@ -35,6 +35,7 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) database: TestDatabase,
+    stop: Option<oneshot::Sender<()>>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -52,8 +53,20 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = ApiState::new(db.clone(), signals.clone(), config, "0.0.0", Instant::now());
-        let server = tokio::spawn(api::serve(state, listener, std::future::pending()));
-        Self { address, db, signals, database, server }
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        let server = tokio::spawn(api::serve(state, listener, stopped));
+        Self { address, db, signals, database, stop: Some(stop), server }
+    }
+
+    /// Tells the server to stop.
+    pub(crate) fn tell_to_stop(&mut self) {
+        self.stop.take().expect("told once").send(()).unwrap();
+    }
+
+    /// Returns when the server has stopped.
+    pub(crate) async fn stopped(&mut self) {
+        (&mut self.server).await.unwrap();
     }
 
     /// Sends a request with a JSON body, as somebody.

@@ -102,16 +102,23 @@ pub(crate) async fn run_everything(app: &App, finished: &FinishedExecution) {
 
 /// Waits for one call to come in and carries it out.
 pub(crate) async fn run_next(app: &App, finished: &FinishedExecution) -> ExecutionId {
+    let job = claim_next(app).await;
+    run(app, &job, finished).await;
+    ExecutionId(job.subject)
+}
+
+/// Waits for one call to come in.
+pub(crate) async fn claim_next(app: &App) -> ClaimedJob {
     loop {
         app.signals.jobs_waiting().await;
         if let Some(job) = claim_all(app).await.into_iter().next() {
-            run(app, &job, finished).await;
-            return ExecutionId(job.subject);
+            return job;
         }
     }
 }
 
-async fn run(app: &App, job: &ClaimedJob, finished: &FinishedExecution) {
+/// Carries out a call.
+pub(crate) async fn run(app: &App, job: &ClaimedJob, finished: &FinishedExecution) {
     let id = ExecutionId(job.subject);
     let started = execution::start(&app.db, id, job.attempt, "test").await.unwrap().unwrap();
     let mut tx = app.db.begin().await.unwrap();

@@ -92,11 +92,8 @@ fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
     match value {
         _ if !fields.errors.is_empty() => Err(Problem::invalid(&fields.errors)),
         Some(value) => Ok(value),
-        None => {
-            // The only thing left that can be wrong: an id of another kind names nothing here.
-            let field = fields.names_nothing.unwrap_or_default();
-            Err(Problem::not_found(field.trim_end_matches("_id")).with("field", field))
-        }
+        // The only thing left that can be wrong: an id that names nothing here.
+        None => Err(fields.not_found.unwrap_or_else(|| Problem::internal("a field went missing"))),
     }
 }
 

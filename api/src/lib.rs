@@ -16,6 +16,7 @@ mod params;
 mod permission;
 mod problem;
 mod projects;
+mod resource;
 mod routes;
 mod server;
 mod shape;

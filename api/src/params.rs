@@ -1,46 +1,20 @@
 //! Parameters of path and query. A malformed one is a bad request that names it; an id of another
 //! kind names nothing here.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
 };
-use shared::domain::{
-    BuildId, ExecutionId, FunctionId, FunctionStatus, IdCursor, IdError, LogCursor, PageSize,
-    ProjectId,
-};
+use shared::domain::{FunctionStatus, IdCursor, LogCursor, PageSize, ProjectId};
 
 use crate::{
     problem::Problem,
+    resource::Resource,
     shape::{Refusal, Shape, inline},
 };
-
-/// Something that an id in a path names.
-pub(crate) trait Resource: FromStr<Err = IdError> + Shape + Send {
-    /// What it is called.
-    const NOUN: &str;
-
-    /// The answer when it is not there for this caller.
-    fn not_found() -> Problem {
-        Problem::not_found(Self::NOUN)
-    }
-}
-
-impl Resource for ProjectId {
-    const NOUN: &str = "project";
-}
-impl Resource for FunctionId {
-    const NOUN: &str = "function";
-}
-impl Resource for BuildId {
-    const NOUN: &str = "build";
-}
-impl Resource for ExecutionId {
-    const NOUN: &str = "execution";
-}
 
 /// An id in the path. (poem-openapi knows path parameters by a type of this name.)
 pub(crate) struct Path<T>(pub(crate) T);
@@ -65,13 +39,9 @@ impl<'a, T: Resource> ApiExtractor<'a> for Path<T> {
         options: ExtractParamOptions<String>,
     ) -> Result<Self> {
         let text = request.raw_path_param(options.name).unwrap_or_default();
-        match text.parse() {
-            Ok(id) => Ok(Self(id)),
-            Err(IdError::WrongKind { .. }) => Err(T::not_found().into()),
-            Err(error @ IdError::Malformed { .. }) => {
-                Err(Problem::invalid_field(&format!("{}_id", T::NOUN), error).into())
-            }
-        }
+        // poem-openapi numbers path parameters; their documented names are the nouns.
+        let name = || format!("{}_id", T::NOUN);
+        Ok(T::read_id(text).map(Self).map_err(|refusal| refusal.problem(&name()))?)
     }
 }
 
@@ -85,7 +55,7 @@ pub(crate) trait Parameter: Shape + Send {
 
 impl Parameter for ProjectId {
     fn parse(text: &str) -> Result<Self, Refusal> {
-        Ok(text.parse::<Self>()?)
+        Self::read_id(text)
     }
 }
 
@@ -164,12 +134,7 @@ impl<'a, T: Parameter> ApiExtractor<'a> for Query<T> {
         let Some((name, text)) = query.iter().find(|(name, _)| name == options.name) else {
             return Ok(Self(None));
         };
-        match T::parse(text) {
-            Ok(value) => Ok(Self(Some(value))),
-            Err(Refusal::Invalid(message)) => Err(Problem::invalid_field(name, message).into()),
-            Err(Refusal::NamesNothing) => {
-                Err(Problem::not_found(name.trim_end_matches("_id")).with("field", &**name).into())
-            }
-        }
+        let value = T::parse(text).map_err(|refusal| refusal.problem(name))?;
+        Ok(Self(Some(value)))
     }
 }

@@ -6,7 +6,7 @@ use std::{error::Error, fmt::Display};
 use poem::http::StatusCode;
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use serde_json::{Map, Value, json};
 use shared::{
@@ -16,7 +16,7 @@ use shared::{
 
 use crate::{
     permission::Action,
-    shape::{FieldError, Shape, view},
+    shape::{FieldError, Shape, inline, view},
 };
 
 /// A request that cannot be answered as asked.
@@ -61,16 +61,6 @@ impl Problem {
         Self::invalid(&[FieldError { field: field.to_owned(), message: message.to_string() }])
     }
 
-    /// Nothing of this kind here for this caller. Says the same whether it does not exist or
-    /// belongs to somebody else.
-    pub(crate) fn not_found(noun: &str) -> Self {
-        let code = match noun {
-            "function" => ErrorCode::FuncNotFound,
-            _ => ErrorCode::NotFound,
-        };
-        Self::new(code, format!("there is no such {noun}"))
-    }
-
     /// A valid token that may not do this.
     pub(crate) fn forbidden(action: Action, role: Role) -> Self {
         let least = action.least_role();
@@ -83,6 +73,11 @@ impl Problem {
     /// No valid token.
     pub(crate) fn unauthenticated(message: &str) -> Self {
         Self::new(ErrorCode::Unauthenticated, message)
+    }
+
+    /// A valid token of somebody who is no longer a member of the tenant it names.
+    pub(crate) fn account_gone() -> Self {
+        Self::unauthenticated("you are no longer a member of this tenant; log in again")
     }
 
     /// Too much at once; worth trying again soon.
@@ -169,31 +164,51 @@ pub(crate) struct Details(pub(crate) Map<String, Value>);
 
 impl Shape for Details {
     fn schema() -> MetaSchemaRef {
-        crate::shape::inline(poem_openapi::registry::MetaSchema::new("object"))
+        inline(MetaSchema::new("object"))
     }
 }
 
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        let answer = |range: &str, description| MetaResponse {
-            description,
-            status: None,
-            status_range: Some(range.to_owned()),
-            content: vec![MetaMediaType {
-                content_type: "application/json",
-                schema: ErrorAnswer::schema(),
-            }],
-            headers: vec![],
-        };
+        let trouble = json!({
+            "success": false,
+            "code": 500,
+            "error": {
+                "code": "INTERNAL",
+                "message": "something went wrong on our side; the request id leads to it in the log",
+                "details": {},
+            },
+            "request_id": "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+        });
         MetaResponses {
             responses: vec![
-                answer("4XX", "The request cannot be carried out as it is"),
-                answer("5XX", "The function failed, or the platform is in trouble"),
+                answers(
+                    "4XX",
+                    "The request cannot be carried out as it is",
+                    ErrorAnswer::example(),
+                ),
+                answers("5XX", "The function failed, or the platform is in trouble", trouble),
             ],
         }
     }
 
     fn register(registry: &mut Registry) {
         ErrorAnswer::register(registry);
+    }
+}
+
+/// The description of all answers with a status of this range.
+fn answers(range: &str, description: &'static str, example: Value) -> MetaResponse {
+    let schema = MetaSchema {
+        all_of: vec![ErrorAnswer::schema()],
+        example: Some(example),
+        ..MetaSchema::new("object")
+    };
+    MetaResponse {
+        description,
+        status: None,
+        status_range: Some(range.to_owned()),
+        content: vec![MetaMediaType { content_type: "application/json", schema: inline(schema) }],
+        headers: vec![],
     }
 }

@@ -8,7 +8,7 @@ use crate::{ApiState, answer::Okay, problem::Problem};
 pub(super) async fn me(state: &ApiState, caller: &Caller) -> Result<Okay<Me>, Problem> {
     let actor = caller.actor;
     let profile = account::profile(&state.db, actor).await?;
-    let profile = profile.ok_or_else(|| Problem::unauthenticated("this account is no more"))?;
+    let profile = profile.ok_or_else(Problem::account_gone)?;
     Ok(Okay::new(Me {
         user_id: actor.user,
         email: profile.email,

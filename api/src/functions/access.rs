@@ -5,7 +5,7 @@ use shared::{
     store::function::{self, Function},
 };
 
-use crate::{ApiState, auth::Caller, params::Resource, permission::Action, problem::Problem};
+use crate::{ApiState, auth::Caller, permission::Action, problem::Problem, resource::Resource};
 
 /// The function, if it is there for the caller and they may do this with it.
 pub(super) async fn find(

@@ -7,7 +7,7 @@ use shared::{
 
 use super::{access, execution_views::Build};
 use crate::{
-    ApiState, answer::Okay, auth::Caller, params::Resource, permission::Action, problem::Problem,
+    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
 };
 
 pub(super) async fn get(

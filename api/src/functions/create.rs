@@ -10,7 +10,8 @@ use super::{
     views::{FunctionCreated, NewFunction, invoke_url},
 };
 use crate::{
-    ApiState, answer::Created, auth::Caller, params::Resource, permission::Action, problem::Problem,
+    ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem,
+    resource::Resource,
 };
 
 /// Files in one source.

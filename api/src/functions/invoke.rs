@@ -35,8 +35,8 @@ pub(super) async fn invoke(
 
     let timeout = Duration::from_secs(function.timeout_seconds.into());
     let deadline = Instant::now() + timeout + MARGIN;
-    let execution = execution::until_final(state, caller, execution_id, watch, deadline).await?;
-    answer(execution)
+    execution::until_final(state, caller, execution_id, watch, deadline).await?;
+    answer(execution::find(state, caller, execution_id).await?)
 }
 
 /// The output of an execution that completed; of any other, what became of it.

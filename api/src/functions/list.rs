@@ -9,7 +9,9 @@ use shared::{
 };
 
 use super::views::Function;
-use crate::{ApiState, answer::Okay, auth::Caller, page::Page, params::Resource, problem::Problem};
+use crate::{
+    ApiState, answer::Okay, auth::Caller, page::Page, problem::Problem, resource::Resource,
+};
 
 pub(super) async fn list(
     state: &ApiState,

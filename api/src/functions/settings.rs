@@ -58,3 +58,53 @@ fn check(
         format!("is {value} {unit}; on the plan '{plan}' it must be from {least} to {most} {unit}");
     Some(FieldError { field: field.to_owned(), message })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use shared::config::PayloadLimits;
+
+    use super::*;
+
+    fn config(default_memory_mib: u32, max_memory_mib: u32) -> FunctionSettings {
+        let payloads =
+            PayloadLimits { input_bytes: 1, output_bytes: 1, log_bytes: 1, source_bytes: 1 };
+        FunctionSettings {
+            binary_dir: PathBuf::new(),
+            temp_dir: PathBuf::new(),
+            default_timeout_seconds: 30,
+            max_timeout_seconds: 300,
+            default_memory_mib,
+            max_memory_mib,
+            max_concurrent: 100,
+            payloads,
+            log_retention_days: 30,
+        }
+    }
+
+    fn memory(config: &FunctionSettings, plan: Plan, asked: Option<u32>) -> Option<u32> {
+        Settings::within(config, plan, None, asked).ok().map(|settings| settings.memory_mib)
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let config = config(128, 512);
+        let cases = [(15, None), (16, Some(16)), (512, Some(512)), (513, None)];
+        for (asked, taken) in cases {
+            assert_eq!(memory(&config, Plan::Paid, Some(asked)), taken, "{asked}");
+        }
+    }
+
+    #[test]
+    fn the_operators_ceiling_is_above_every_plan() {
+        assert_eq!(memory(&config(64, 64), Plan::Paid, Some(65)), None);
+    }
+
+    #[test]
+    fn a_default_that_is_over_the_plan_is_lowered_to_it() {
+        let config = config(256, 512);
+        assert_eq!(memory(&config, Plan::Paid, None), Some(256));
+        assert_eq!(memory(&config, Plan::Free, None), Some(128));
+    }
+}

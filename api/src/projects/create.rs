@@ -14,7 +14,7 @@ pub(super) async fn create(
     new: NewProject,
 ) -> Result<Created<ProjectCreated>, Problem> {
     let profile = account::profile(&state.db, caller.actor).await?;
-    let profile = profile.ok_or_else(|| Problem::not_found("tenant"))?;
+    let profile = profile.ok_or_else(Problem::account_gone)?;
     Action::CreateProject.allow(profile.role)?;
 
     let mut tx = state.db.begin().await?;

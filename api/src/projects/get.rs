@@ -4,7 +4,7 @@ use shared::{domain::ProjectId, store::project};
 
 use super::views::Project;
 use crate::{
-    ApiState, answer::Okay, auth::Caller, params::Resource, permission::Action, problem::Problem,
+    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
 };
 
 pub(super) async fn get(

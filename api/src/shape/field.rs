@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 use shared::{
     config::{PayloadLimits, Secret},
     domain::{
-        Description, Email, FunctionName, IdError, JsonText, PersonName, ProjectId, ProjectName,
-        Runtime, Trigger,
+        Description, Email, FunctionName, JsonText, PersonName, ProjectId, ProjectName, Runtime,
+        Trigger,
     },
 };
 
 use super::Shape;
+use crate::{problem::Problem, resource::Resource};
 
 /// Longest secret that is looked at, in bytes: hashing and decoding must stay cheap.
 pub(crate) const MAX_SECRET_BYTES: usize = 1024;
@@ -27,25 +28,24 @@ pub(crate) struct FieldError {
 }
 
 /// Why a value was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Refusal {
     /// It cannot be right; reads after the name of the field.
     Invalid(String),
-    /// It is well formed and names nothing of the kind: a "not found", not a "bad request".
-    NamesNothing,
+    /// It is well formed and names nothing here: a "not found", not a "bad request".
+    NotFound(Box<Problem>),
 }
 
 impl Refusal {
     pub(crate) fn invalid(cause: impl Display) -> Self {
         Self::Invalid(cause.to_string())
     }
-}
 
-impl From<IdError> for Refusal {
-    fn from(error: IdError) -> Self {
-        match error {
-            IdError::WrongKind { .. } => Self::NamesNothing,
-            IdError::Malformed { .. } => Self::invalid(error),
+    /// The answer, when nothing else is wrong.
+    pub(crate) fn problem(self, field: &str) -> Problem {
+        match self {
+            Self::Invalid(message) => Problem::invalid_field(field, message),
+            Self::NotFound(problem) => problem.with("field", field),
         }
     }
 }
@@ -79,8 +79,8 @@ pub(crate) struct Fields<'a> {
     given: BTreeMap<Cow<'a, str>, &'a RawValue>,
     /// What was wrong so far.
     pub(crate) errors: Vec<FieldError>,
-    /// The first field that names something that is not there.
-    pub(crate) names_nothing: Option<&'static str>,
+    /// The answer for the first field that names something that is not there.
+    pub(crate) not_found: Option<Problem>,
 }
 
 impl<'a> Fields<'a> {
@@ -110,7 +110,9 @@ impl<'a> Fields<'a> {
             Err(Refusal::Invalid(message)) => {
                 self.errors.push(FieldError { field: name.to_owned(), message });
             }
-            Err(Refusal::NamesNothing) => self.names_nothing = self.names_nothing.or(Some(name)),
+            Err(refusal @ Refusal::NotFound(_)) => {
+                self.not_found.get_or_insert_with(|| refusal.problem(name));
+            }
         }
         None
     }
@@ -170,7 +172,7 @@ impl Field for Secret {
 
 impl Field for ProjectId {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
-        Ok(String::read(json)?.parse()?)
+        Self::read_id(&String::read(json)?)
     }
 }
 

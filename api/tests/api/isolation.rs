@@ -11,6 +11,16 @@ async fn what_belongs_to_another_tenant_is_not_there() {
     let owner = app.owner().await;
     let stranger = app.register("stranger@example.com").await;
     let function = app.active_function(&owner, "hello").await;
+    // A member of both tenants, whose token is for the other one.
+    let pool = app.database.pool().await;
+    sqlx::query(
+        "insert into tenant_member (tenant_id, user_id, role)
+         select p.tenant_id, u.id, 'owner' from project p, user_account u
+         where u.email = 'stranger@example.com'",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     let call = format!("{FUNCTIONS}/{function}/invoke-async");
     let call = app.post(&call, Some(&owner.token), json!({ "input": 1 })).await;
     let execution = text(&call.data()["execution_id"]);

@@ -1,6 +1,8 @@
 //! The queue's promises, against a real Postgres: each claim settles once, nothing is lost, and the
 //! order of classes holds.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::{collections::HashSet, time::Duration};
 
 use shared::{

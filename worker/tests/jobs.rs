@@ -118,7 +118,7 @@ impl Fixture {
         let new = function::NewFunction {
             project: self.project,
             name: &format!("f{}", Uuid::now_v7().simple()).parse::<FunctionName>().unwrap(),
-            description: &"".parse().unwrap(),
+            description: None,
             trigger: Trigger::Http,
             runtime,
             timeout_seconds,

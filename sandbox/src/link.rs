@@ -29,6 +29,8 @@ pub(crate) struct Link {
     socket: AsyncFd<OwnedFd>,
     /// Who waits for the reply about which slot. None once the spawner is gone.
     waiting: Mutex<Option<Waiting>>,
+    /// The spawner's process id.
+    pub(crate) pid: u32,
     /// Slot `n` runs as user `first_uid + n`.
     pub(crate) first_uid: u32,
 }
@@ -73,7 +75,7 @@ impl Link {
         match answer.map(|packet| packet.message) {
             Some(Sealed::Ready { first_uid }) => {
                 let waiting = Mutex::new(Some(HashMap::new()));
-                Ok((Link { socket, waiting, first_uid }, child))
+                Ok((Link { socket, waiting, pid: child.id(), first_uid }, child))
             }
             Some(Sealed::Refused(missing)) => Err(StartError::Incomplete(missing)),
             None => Err(StartError::Spawner(io::ErrorKind::UnexpectedEof.into())),

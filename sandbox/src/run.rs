@@ -109,7 +109,11 @@ pub(crate) async fn run(
     let mut fds: Vec<BorrowedFd<'_>> = vec![stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()];
     fds.extend(order.executable.as_deref().map(AsFd::as_fd));
     fds.extend(order.files.as_ref().map(AsFd::as_fd));
-    wire::send(slot.socket().get_ref(), &order.request, &fds)?;
+    match wire::send(slot.socket().get_ref(), &order.request, &fds) {
+        // The slot failed before it was asked; what it said on its way out tells more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        other => other?,
+    }
     drop((stdin, stdout_end, stderr_end, order.executable, order.files));
     watch.until_it_ends(cancel).await
 }

@@ -139,6 +139,11 @@ impl Sandbox {
         self.handle.shared.pool().link.first_uid + slot
     }
 
+    /// The spawner's process id. It changes when the spawner dies and is replaced.
+    pub fn spawner_pid(&self) -> u32 {
+        self.handle.shared.pool().link.pid
+    }
+
     /// Layers that are missing and were allowed to be.
     pub fn missing_layers(&self) -> &[Layer] {
         &self.handle.shared.missing

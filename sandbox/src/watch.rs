@@ -289,8 +289,11 @@ impl Capture {
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = self.limit_bytes - self.kept.len();
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.overflowed |= bytes.len() > room;
+        if room == 0 {
+            return;
+        }
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         let now_ns = monotonic_ns();
         match self.times.last_mut() {
             Some((end, at_ns)) if now_ns - *at_ns < TIME_GRAIN_NS => *end = self.kept.len(),

@@ -10,7 +10,7 @@ use rustix::{
     io::read,
     process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait},
     system::{setdomainname, sethostname},
-    thread::{CapabilitySet, UnshareFlags},
+    thread::{CapabilitySet, UnshareFlags, set_name},
     time::{ClockId, Timespec, clock_gettime},
 };
 
@@ -75,6 +75,7 @@ struct Ending {
 fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd, go: &OwnedFd) -> Result<(Main, Disk), Failure> {
     let steps = setup.steps;
     steps.take(Stage::Hostname, || {
+        set_name(c"apprun-init")?;
         sethostname(b"slot")?;
         Ok(setdomainname(b"")?)
     })?;

@@ -46,6 +46,7 @@ fn take_control_socket() -> io::Result<OwnedFd> {
     if socket_type(stdio::stdin())? != SocketType::SEQPACKET {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not started by a worker"));
     }
+    rustix::thread::set_name(c"apprun-spawner")?;
     let control = fcntl_dupfd_cloexec(stdio::stdin(), 3)?;
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     stdio::dup2_stdin(&null)?;

@@ -4,4 +4,9 @@
 mod common;
 
 mod build;
-mod first_run;
+mod crash;
+mod crosstalk;
+mod escape;
+mod faults;
+mod lifetime;
+mod resources;

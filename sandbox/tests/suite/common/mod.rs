@@ -1,103 +1,58 @@
-//! What every test of this room needs: the hostile program, limits, and a sandbox to run it in.
+//! What every test of this room needs: the hostile program, a sandbox to run it in, and proof that
+//! nothing is left of it afterwards.
 
-use std::{
-    fs::File,
-    os::fd::OwnedFd,
-    path::PathBuf,
-    process::Command,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+mod aftermath;
+mod programs;
 
-use sandbox::{Executable, Image, Limits, Options, Outcome, Program, Sandbox};
+pub(crate) use aftermath::{assert_nothing_left, groups_of, processes_of};
+pub(crate) use programs::{attack, go_root, hostile, limits, rust_root};
+
+use std::collections::BTreeMap;
+
+use sandbox::{Ended, Image, Options, Outcome, Program, Sandbox};
 use tokio_util::sync::CancellationToken;
 
-/// Small limits that any honest little program fits in.
-pub(crate) fn limits() -> Limits {
-    Limits {
-        wall_time: Duration::from_secs(10),
-        cpu_time: Duration::from_secs(10),
-        cpu_millicores: 1000,
-        memory_bytes: 64 << 20,
-        pids: 16,
-        stdout_bytes: 1 << 20,
-        stderr_bytes: 64 << 10,
-        open_files: 256,
-        file_bytes: 8 << 20,
-        disk_bytes: 16 << 20,
-        disk_inodes: 256,
-    }
-}
-
-/// Compiles `tests/hostile/main.rs` once per checkout state; cargo cannot build one target of a
-/// package for another platform.
-pub(crate) fn hostile() -> Arc<OwnedFd> {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let path = PATH.get_or_init(|| {
-        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/main.rs");
-        let output = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile");
-        compile(&source, &output);
-        output
-    });
-    Arc::new(File::open(path).unwrap().into())
-}
-
-/// Compiles to a temporary name first: tests run as processes of their own and at the same time.
-fn compile(source: &PathBuf, output: &PathBuf) {
-    let newest = |directory: &std::path::Path| {
-        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
-        entries.map(|entry| entry.metadata().unwrap().modified().unwrap()).max().unwrap()
-    };
-    let built = output.metadata().and_then(|meta| meta.modified());
-    if built.is_ok_and(|built| built > newest(source.parent().unwrap())) {
-        return;
-    }
-    let draft = output.with_extension(std::process::id().to_string());
-    let status = Command::new("rustc")
-        .args(["--edition=2024", "--target=x86_64-unknown-linux-musl", "-Copt-level=1"])
-        .args(["-Cpanic=abort", "-o"])
-        .args([&draft, source])
-        .status()
-        .unwrap();
-    assert!(status.success(), "rustc failed; is the musl target installed?");
-    std::fs::rename(draft, output).unwrap();
-}
-
-/// The hostile program doing one thing.
-pub(crate) fn attack(name: &str) -> Program {
-    Program {
-        executable: Executable::File(hostile()),
-        args: vec![name.into()],
-        env: Vec::new(),
-        stdin: Vec::new(),
-        files: Vec::new(),
-        collect: None,
-        limits: limits(),
-    }
-}
-
+/// A sandbox for functions without primed slots, so that an idle one has no process at all.
 pub(crate) async fn start() -> Sandbox {
-    Sandbox::start(Options { slots: 4, primed: 1, ..Options::new(Image::empty()) }).await.unwrap()
+    Sandbox::start(Options { slots: 4, primed: 0, ..Options::new(Image::empty()) }).await.unwrap()
 }
 
 pub(crate) async fn run(sandbox: &Sandbox, program: Program) -> Outcome {
     sandbox.run(program, &CancellationToken::new()).await.unwrap()
 }
 
-/// The toolchain that compiles these tests.
-pub(crate) fn rust_root() -> PathBuf {
-    first_line(Command::new("rustc").args(["--print", "sysroot"]))
+/// Runs one attack in a sandbox of its own and sees that nothing is left of it.
+pub(crate) async fn run_alone(program: Program) -> Outcome {
+    let sandbox = start().await;
+    let outcome = run(&sandbox, program).await;
+    assert_nothing_left(&sandbox).await;
+    sandbox.stop().await;
+    outcome
 }
 
-/// `APPRUN_GO_ROOT`, else that of the `go` on the path.
-pub(crate) fn go_root() -> PathBuf {
-    match std::env::var_os("APPRUN_GO_ROOT") {
-        Some(root) => root.into(),
-        None => first_line(Command::new("go").args(["env", "GOROOT"])),
+/// Standard output of a program that must have ended well.
+pub(crate) fn text(outcome: Outcome) -> String {
+    let log = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    assert_eq!(outcome.ended, Ended::Exited(0), "{log}");
+    String::from_utf8(outcome.stdout).unwrap()
+}
+
+/// The `name=result` lines of an attack's attempts.
+pub(crate) fn results(outcome: Outcome) -> BTreeMap<String, String> {
+    let text = text(outcome);
+    let pair = |line: &str| {
+        let (name, result) = line.rsplit_once('=').unwrap_or_else(|| panic!("{line}"));
+        (name.to_owned(), result.to_owned())
+    };
+    text.lines().map(pair).collect()
+}
+
+/// Every attempt must have ended in the one expected way, but for the named exceptions.
+pub(crate) fn assert_results(outcome: Outcome, expected: &str, but: &[(&str, &str)]) {
+    let results = results(outcome);
+    assert!(!results.is_empty());
+    for (name, result) in results {
+        let exception = but.iter().find(|(known, _)| *known == name).map(|(_, result)| *result);
+        assert_eq!(result, exception.unwrap_or(expected), "{name}");
     }
-}
-
-fn first_line(command: &mut Command) -> PathBuf {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    String::from_utf8(output.stdout).unwrap().trim_end().into()
 }

@@ -30,7 +30,6 @@ fn is_running(sandbox: &Sandbox) -> bool {
 #[tokio::test]
 async fn a_killed_spawner_loses_its_runs_and_is_replaced() {
     let sandbox = start().await;
-    let first_uid = sandbox.slot_uid(0);
     let running = {
         let sandbox = sandbox.clone();
         tokio::spawn(async move { sandbox.run(attack("sleep"), &CancellationToken::new()).await })
@@ -43,7 +42,6 @@ async fn a_killed_spawner_loses_its_runs_and_is_replaced() {
     assert!(matches!(running.await.unwrap(), Err(RunError::Lost)));
     until(|| sandbox.spawner_pid() != old).await;
     assert_eq!(run(&sandbox, attack("exit 4")).await.ended, Ended::Exited(4));
-    assert_eq!(sandbox.slot_uid(0), first_uid, "the block was swept and taken again");
     assert_nothing_left(&sandbox).await;
     sandbox.stop().await;
 }
@@ -136,7 +134,8 @@ async fn leftovers_of_a_dead_instance_are_swept_by_the_next_start() {
 
     until(|| sandbox.spawner_pid() != old).await;
     assert!(running.await.unwrap().is_err());
-    assert!(marks.iter().all(|mark| !mark.exists()));
+    // Ours sweeps it, or whoever else starts at this moment and is first.
+    until(|| marks.iter().all(|mark| !mark.exists())).await;
     assert_nothing_left(&sandbox).await;
     sandbox.stop().await;
 }

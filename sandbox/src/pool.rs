@@ -42,8 +42,8 @@ pub(crate) struct Pool {
     primed: usize,
     /// Rung when a slot was taken off the shelf.
     taken: Notify,
-    /// Rung when a slot is gone for good.
-    removed: Notify,
+    /// Rung when a slot is gone for good, or primed.
+    changed: Notify,
     /// No new slot from then on.
     stopping: CancellationToken,
     /// The spawner is dead.
@@ -110,7 +110,7 @@ impl Pool {
             indices,
             primed,
             taken: Notify::new(),
-            removed: Notify::new(),
+            changed: Notify::new(),
             stopping: CancellationToken::new(),
             gone: CancellationToken::new(),
             steps: OnceLock::new(),
@@ -147,16 +147,23 @@ impl Pool {
 
     /// Waits until no slot exists but the primed ones.
     pub(crate) async fn settled(&self) {
+        self.until(|shelf| shelf.free.len() + shelf.primed.len() == self.indices).await;
+    }
+
+    /// Waits until as many slots are primed as should be.
+    pub(crate) async fn primed(&self) {
+        self.until(|shelf| shelf.primed.len() >= self.primed).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&Shelf) -> bool) {
         loop {
-            let mut removed = std::pin::pin!(self.removed.notified());
-            removed.as_mut().enable();
-            {
-                let shelf = self.lock();
-                if shelf.free.len() + shelf.primed.len() == self.indices {
-                    return;
-                }
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // From here on no ring is missed.
+            changed.as_mut().enable();
+            if condition(&self.lock()) {
+                return;
             }
-            removed.await;
+            changed.await;
         }
     }
 
@@ -256,7 +263,7 @@ async fn remove(pool: Arc<Pool>, used: Used) {
     pool.lock().free.insert(used.index);
     // The permit goes back before anyone is told.
     drop(used.permit);
-    pool.removed.notify_waiters();
+    pool.changed.notify_waiters();
 }
 
 /// Keeps the shelf filled.
@@ -272,7 +279,10 @@ async fn refill(pool: Arc<Pool>) {
             continue;
         }
         match pool.make_primed().await {
-            Ok(slot) => pool.lock().primed.push(slot),
+            Ok(slot) => {
+                pool.lock().primed.push(slot);
+                pool.changed.notify_waiters();
+            }
             Err(error) => {
                 tracing::warn!(%error, "a slot could not be primed");
                 tokio::time::sleep(PAUSE).await;
@@ -280,5 +290,5 @@ async fn refill(pool: Arc<Pool>) {
         }
     }
     pool.lock().primed.clear();
-    pool.removed.notify_waiters();
+    pool.changed.notify_waiters();
 }

@@ -149,6 +149,11 @@ impl Sandbox {
         &self.handle.shared.missing
     }
 
+    /// Waits until `Options::primed` slots are ready.
+    pub async fn primed(&self) {
+        self.handle.shared.pool().primed().await;
+    }
+
     /// Waits until nothing of any ended run is left.
     pub async fn settled(&self) {
         self.handle.shared.pool().settled().await;

@@ -8,6 +8,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
 };
+use serde_json::error::Category;
 use shared::domain::ErrorCode;
 
 use crate::{
@@ -83,7 +84,8 @@ fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
     let mut fields = Fields::parse(json).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         malformed(match error.classify() {
-            serde_json::error::Category::Data => "the body must be a JSON object".to_owned(),
+            _ if json.is_empty() => "the body is empty; send a JSON object".to_owned(),
+            Category::Data => "the body must be a JSON object".to_owned(),
             _ => format!("the body is not JSON: line {line}, column {column}"),
         })
     })?;

@@ -1,7 +1,7 @@
 //! The table of contents: every route, and the document that describes them.
 
 use poem::{Endpoint, EndpointExt, Route};
-use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
 use crate::{
     ApiState, auth::Auth, door::Door, functions::Functions, health::Health, projects::Projects,
@@ -25,6 +25,9 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     OpenApiService::new((Auth, Projects, Functions, Health), "apprun", "1")
         .description(include_str!("openapi.md"))
         .license(LicenseObject::new("Apache-2.0"))
+        .extra_response_header::<String, _>(
+            ExtraHeader::new("x-request-id").description("Leads to the log."),
+        )
         .server("/")
 }
 

@@ -78,3 +78,49 @@ fn failure(execution: Execution, reason: Option<Reason>) -> Problem {
         .with("error", execution.summary.error)
         .with("logs", execution.logs)
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{domain::Role, store::call::Summary};
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    fn execution(status: ExecutionStatus) -> Execution {
+        let summary = Summary {
+            id: ExecutionId::new(),
+            function: FunctionId::new(),
+            version: 1,
+            status,
+            reason: None,
+            error: None,
+            run_ms: None,
+            peak_memory_bytes: None,
+            attempt: 1,
+            queued_at: OffsetDateTime::UNIX_EPOCH,
+            started_at: None,
+            completed_at: None,
+        };
+        Execution {
+            summary,
+            role: Role::Viewer,
+            input: JsonText::null(),
+            output: None,
+            logs: String::new(),
+            logs_truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_over_before_the_call_says_where_it_goes_on() {
+        for status in [ExecutionStatus::Pending, ExecutionStatus::Running] {
+            let execution = execution(status);
+            let id = execution.summary.id.to_string();
+            let problem = answer(execution).err().unwrap();
+            assert_eq!(problem.code, ErrorCode::FuncExecTimeout);
+            assert!(problem.message.contains(&format!("/api/v1/functions/executions/{id}")));
+            assert_eq!(problem.details["execution_id"], id);
+            assert_eq!(problem.details["status"], status.as_str());
+        }
+    }
+}

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::domain::{Actor, ErrorCode, RequestId};
 use tracing::Instrument;
 
-use crate::{answer::Data, problem::Problem};
+use crate::{answer::Data, offered::Offered, problem::Problem};
 
 /// Carries the request id, both ways. A client may send its own, `req-` and a UUID or the UUID
 /// alone; anything else is replaced.
@@ -38,7 +38,10 @@ pub(crate) struct Visit {
 }
 
 /// Wraps all routes.
-pub(crate) struct Door<E>(pub(crate) E);
+pub(crate) struct Door<E> {
+    pub(crate) routes: E,
+    pub(crate) offered: Offered,
+}
 
 impl<E: Endpoint> Endpoint for Door<E> {
     type Output = Response;
@@ -46,17 +49,48 @@ impl<E: Endpoint> Endpoint for Door<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let visit = Visit { request: request_id(&request), actor: Arc::default() };
         let mut line = LogLine::begin(&request, visit.clone());
-        let route = format!("{} {}", line.method, line.path);
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.request);
-        let answer = AssertUnwindSafe(self.0.get_response(request)).catch_unwind();
+        let answer = AssertUnwindSafe(self.routes.get_response(request)).catch_unwind();
         let response = match answer.instrument(span).await {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
         };
-        let response = seal(response, visit.request, &route);
+        let response = seal(self.explain(response, &line), visit.request);
         line.end(response.status());
         Ok(response)
+    }
+}
+
+impl<E> Door<E> {
+    /// Failures of the HTTP library itself know only a status; gives them a problem.
+    fn explain(&self, mut response: Response, line: &LogLine) -> Response {
+        let status = response.status();
+        let failed = status.is_client_error() || status.is_server_error();
+        if !failed || response.extensions().get::<Problem>().is_some() {
+            return response;
+        }
+        let (method, path) = (&line.method, &line.path);
+        let problem = match status {
+            StatusCode::NOT_FOUND => Problem::new(
+                ErrorCode::NotFound,
+                format!("there is nothing at {method} {path}; see /docs for what there is"),
+            ),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                let offered = self.offered.at(path).unwrap_or_default();
+                if let Ok(allow) = HeaderValue::try_from(offered) {
+                    response.headers_mut().insert(header::ALLOW, allow);
+                }
+                let message = format!("{path} does not offer {method}; it offers: {offered}");
+                Problem::new(ErrorCode::MethodNotAllowed, message)
+            }
+            status if status.is_client_error() => {
+                Problem::new(ErrorCode::ValidationFailed, "the request could not be read")
+            }
+            status => Problem::internal(format!("the HTTP library answered {status}")),
+        };
+        response.extensions_mut().insert(problem);
+        response
     }
 }
 
@@ -78,17 +112,14 @@ fn response_to(problem: Problem) -> Response {
 }
 
 /// Puts an answer into the envelope. Answers that are no JSON of ours (documents, `/health`) pass.
-fn seal(mut response: Response, request: RequestId, route: &str) -> Response {
-    let status = response.status();
+fn seal(mut response: Response, request: RequestId) -> Response {
     if let Some(Data(data)) = response.extensions_mut().remove() {
-        let code = status.as_u16();
+        let code = response.status().as_u16();
         let envelope =
             format!(r#"{{"success":true,"code":{code},"data":{data},"request_id":"{request}"}}"#);
         set_json(&mut response, envelope);
     } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         refuse(&mut response, &problem, request);
-    } else if status.is_client_error() || status.is_server_error() {
-        refuse(&mut response, &foreign_problem(status, route), request);
     }
     if let Ok(value) = HeaderValue::try_from(request.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -126,27 +157,6 @@ fn set_json(response: &mut Response, json: String) {
     let json_type = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json_type);
     response.set_body(json);
-}
-
-/// Failures of the HTTP library itself, which know only a status.
-fn foreign_problem(status: StatusCode, route: &str) -> Problem {
-    match status {
-        StatusCode::NOT_FOUND => Problem::new(
-            ErrorCode::NotFound,
-            format!("there is nothing at {route}; see /docs for what there is"),
-        ),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
-            ErrorCode::MethodNotAllowed,
-            format!("{route} is not offered; see /docs for the methods of this path"),
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(ErrorCode::PayloadTooLarge, "the request is too large")
-        }
-        status if status.is_client_error() => {
-            Problem::new(ErrorCode::ValidationFailed, "the request could not be read")
-        }
-        status => Problem::internal(format!("the HTTP library answered {status}")),
-    }
 }
 
 /// The one log line of a request, written when it ends, also when its caller leaves early. Holds
@@ -230,6 +240,10 @@ mod tests {
         }
     }
 
+    fn door<E>(routes: E) -> Door<E> {
+        Door { routes, offered: Offered::default() }
+    }
+
     /// Sends a request full of secrets; gives back the answer and what was logged.
     async fn ask(inner: impl Endpoint<Output = Response>) -> (Value, Vec<Value>) {
         let log = Log::default();
@@ -239,7 +253,7 @@ mod tests {
             .header("authorization", "Bearer secret")
             .header("x-request-id", "0199a0b0-0000-7000-8000-000000000000")
             .body("secret");
-        let response = Door(inner).get_response(request).await;
+        let response = door(inner).get_response(request).await;
         drop(guard);
         let body = response.into_body().into_string().await.unwrap();
         (serde_json::from_str(&body).unwrap(), log.lines())
@@ -284,7 +298,7 @@ mod tests {
         let log = Log::default();
         let _guard = log.collect();
         let never = poem::endpoint::make(|_| std::future::pending::<Response>());
-        let door = Door(never);
+        let door = door(never);
         let mut call = Box::pin(door.get_response(Request::default()));
         assert!(futures_util::poll!(&mut call).is_pending());
         drop(call);

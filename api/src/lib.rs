@@ -11,6 +11,7 @@ mod config;
 mod door;
 mod functions;
 mod health;
+mod offered;
 mod page;
 mod params;
 mod permission;

@@ -4,16 +4,18 @@ use poem::{Endpoint, EndpointExt, Route};
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
 use crate::{
-    ApiState, auth::Auth, door::Door, functions::Functions, health::Health, projects::Projects,
+    ApiState, auth::Auth, door::Door, functions::Functions, health::Health, offered::Offered,
+    projects::Projects,
 };
 
 /// All routes behind the door.
 pub(crate) fn all(state: ApiState) -> impl Endpoint {
     let service = service();
+    let offered = Offered::by(&APIS);
     let document = service.spec_endpoint();
     let docs = service.swagger_ui();
     let routes = Route::new().at("/openapi.json", document).nest("/docs", docs).nest("/", service);
-    Door(routes.data(state))
+    Door { routes: routes.data(state), offered }
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.
@@ -21,8 +23,11 @@ pub fn openapi() -> String {
     service().spec() + "\n"
 }
 
+/// Every chapter.
+const APIS: (Auth, Projects, Functions, Health) = (Auth, Projects, Functions, Health);
+
 fn service() -> OpenApiService<impl OpenApi, ()> {
-    OpenApiService::new((Auth, Projects, Functions, Health), "apprun", "1")
+    OpenApiService::new(APIS, "apprun", "1")
         .description(include_str!("openapi.md"))
         .license(LicenseObject::new("Apache-2.0"))
         .extra_response_header::<String, _>(

@@ -18,6 +18,9 @@ use crate::{problem::Problem, resource::Resource};
 /// Longest secret that is looked at, in bytes: hashing and decoding must stay cheap.
 pub(crate) const MAX_SECRET_BYTES: usize = 1024;
 
+/// Unknown fields that an answer lists: a body of nothing else must not make an answer as large.
+const MAX_UNKNOWN: usize = 16;
+
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FieldError {
@@ -91,7 +94,8 @@ impl<'a> Fields<'a> {
 
     /// Notes every name that is not in `known`.
     pub(crate) fn refuse_unknown(&mut self, known: &[&str]) {
-        for name in self.given.keys().filter(|name| !known.contains(&name.as_ref())) {
+        let unknown = self.given.keys().filter(|name| !known.contains(&name.as_ref()));
+        for name in unknown.take(MAX_UNKNOWN) {
             self.errors.push(FieldError {
                 field: name.chars().take(64).collect(),
                 message: format!("is not a known field; known are: {}", known.join(", ")),

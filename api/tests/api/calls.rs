@@ -132,19 +132,21 @@ async fn input_and_output_stay_byte_for_byte() {
     let app = App::start().await;
     let owner = app.owner().await;
     let id = app.active_function(&owner, "hello").await;
-    let request = hyper::Request::post(format!("{FUNCTIONS}/{id}/invoke-async"))
-        .header("authorization", format!("Bearer {}", owner.token))
-        .header("content-type", "application/json; charset=utf-8")
-        .body(format!(r#"{{"input": {FAITHFUL}}}"#))
-        .unwrap();
-    let reply = send(app.address, request).await;
-    let location = reply.headers["location"].to_str().unwrap().to_owned();
-    worker::run_everything(&app, &worker::completed(FAITHFUL)).await;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for document in [FAITHFUL, &deep] {
+        let request = hyper::Request::post(format!("{FUNCTIONS}/{id}/invoke-async"))
+            .header("authorization", format!("Bearer {}", owner.token))
+            .header("content-type", "application/json; charset=utf-8")
+            .body(format!(r#"{{"input": {document}}}"#))
+            .unwrap();
+        let reply = send(app.address, request).await;
+        let location = reply.headers["location"].to_str().unwrap().to_owned();
+        worker::run_everything(&app, &worker::completed(document)).await;
 
-    let done = app.get(&location, &owner.token).await;
-    for field in ["input", "output"] {
-        let wanted = format!(r#""{field}":{FAITHFUL}"#);
-        assert!(done.body.contains(&wanted), "{field}: {}", done.body);
+        let done = app.get(&location, &owner.token).await;
+        for field in ["input", "output"] {
+            assert!(done.body.contains(&format!(r#""{field}":{document}"#)), "{field}");
+        }
     }
 }
 

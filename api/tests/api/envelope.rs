@@ -18,14 +18,15 @@ async fn unknown_routes_and_wrong_methods_have_the_envelope() {
     {
         app.call(Method::GET, path, None, None).await.assert_error(404, "NOT_FOUND");
     }
-    for (method, path) in [
-        (Method::GET, LOGIN),
-        (Method::DELETE, FUNCTIONS),
-        (Method::PATCH, "/api/v1/projects"),
-        (Method::POST, "/health"),
+    for (method, path, offered) in [
+        (Method::GET, LOGIN, "POST"),
+        (Method::DELETE, FUNCTIONS, "POST, GET"),
+        (Method::PATCH, "/api/v1/functions/any/invoke", "POST"),
+        (Method::POST, "/health", "GET"),
     ] {
         let reply = app.call(method, path, None, None).await;
         reply.assert_error(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(reply.headers["allow"], offered, "{path}");
     }
 }
 

@@ -29,18 +29,27 @@ pub struct Compiler {
 impl Compiler {
     /// Makes the caches of the toolchains below `cache_dir` where they are missing (about half a
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
-    /// a cut-off attempt leaves nothing that counts.
+    /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
+    /// be fetched, Rust is passed over, and `toolchains` says so.
     pub async fn prepare(toolchains: Toolchains, cache_dir: &Path) -> Result<Self, PrepareError> {
         let mut compiler = Self { toolchains, go_cache: None, rust_cache: None };
         if let Some(go) = &compiler.toolchains.go {
-            let name = cache_name("go", &go.version.to_string());
+            let inputs = [go::PACKAGES, &go::SERVE_SOURCES].concat();
+            let name = cache_name("go", &go.version.to_string(), &inputs);
             let fill = async |staging: &Path| go::warm_up(go, staging).await;
             compiler.go_cache = Some(cache::publish(cache_dir, &name, fill).await?);
         }
         if let Some(rust) = &compiler.toolchains.rust {
-            let name = cache_name("rust", &rust.identity);
+            let name = cache_name("rust", &rust.identity, rust::PREPARED);
             let fill = async |staging: &Path| rust::warm_up(rust, staging).await;
-            compiler.rust_cache = Some(cache::publish(cache_dir, &name, fill).await?);
+            match cache::publish(cache_dir, &name, fill).await {
+                Ok(cache) => compiler.rust_cache = Some(cache),
+                // A machine without a way to the registry still builds Go.
+                Err(error @ PrepareError::FetchCrates { .. }) => {
+                    compiler.toolchains.pass_over_rust(format!("failed to {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(compiler)
     }
@@ -118,17 +127,15 @@ fn refused(diagnostics: Refusal) -> BuildFailure {
     }
 }
 
-/// Everything that decides what is in a cache: the exact toolchain, and this crate's own warm-up.
-fn cache_name(language: &str, identity: &str) -> String {
+/// Everything that decides what is in a cache: the exact toolchain, and what it is warmed up with.
+fn cache_name(language: &str, identity: &str, inputs: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(identity);
-    hasher.update(WARM_UP_VERSION);
-    let digest = hex::encode(&hasher.finalize()[..6]);
-    format!("{language}-{digest}")
+    for part in [identity].iter().chain(inputs) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    format!("{language}-{}", hex::encode(&hasher.finalize()[..6]))
 }
-
-/// Raised by hand when a warm-up does something else, so that older caches are not taken for it.
-const WARM_UP_VERSION: &str = "1";
 
 /// Failed to make a compiler ready.
 #[derive(Debug, thiserror::Error)]

@@ -22,6 +22,8 @@ pub struct BuildPlan {
     pub(crate) files: Vec<InputFile>,
     /// Where the artifact will be, relative to `/work`.
     pub(crate) artifact_path: String,
+    /// What else decides the result, though it is not among the files: prepared once, see `warm`.
+    pub(crate) prepared: &'static [&'static str],
     /// The handler as it was found, for messages about its signature.
     pub(crate) handler: Option<(String, Function)>,
 }
@@ -49,6 +51,8 @@ impl BuildPlan {
             feed(name.as_bytes());
             feed(value.as_bytes());
         }
+        feed(&(self.prepared.len() as u64).to_be_bytes());
+        self.prepared.iter().for_each(|part| feed(part.as_bytes()));
         for file in &self.files {
             feed(file.path.as_bytes());
             feed(&file.content);

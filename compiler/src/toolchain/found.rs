@@ -59,6 +59,13 @@ impl Toolchains {
         &self.unusable
     }
 
+    /// Rust is installed, but something that it needs is not there.
+    pub(crate) fn pass_over_rust(&mut self, reason: String) {
+        if let Some(rust) = self.rust.take() {
+            self.unusable.push(format!("Rust at {}: {reason}", rust.root.display()));
+        }
+    }
+
     /// Whether an installed toolchain is new enough for a runtime.
     pub fn serves(&self, runtime: Runtime) -> bool {
         match runtime {

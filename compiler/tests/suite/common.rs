@@ -35,12 +35,8 @@ impl Workshop {
         Self { compiler, builds, calls: start(Image::empty()).await }
     }
 
-    /// Plans and builds with the default limits.
-    pub(crate) async fn build(&self, runtime: &str, source: &SourceBundle) -> BuildOutcome {
-        self.build_within(runtime, source, BuildLimits::default()).await
-    }
-
-    pub(crate) async fn build_within(
+    /// Plans and builds.
+    pub(crate) async fn build(
         &self,
         runtime: &str,
         source: &SourceBundle,
@@ -82,6 +78,12 @@ impl Workshop {
         self.builds.stop().await;
         self.calls.stop().await;
     }
+}
+
+/// A source from literals.
+pub(crate) fn bundle(files: &[(&str, &str)]) -> SourceBundle {
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+    SourceBundle::from_files(files, SourceLimits { files: 100, total_bytes: 1 << 20 }).unwrap()
 }
 
 /// All files below a folder, but `expect`, which says what a test wants.

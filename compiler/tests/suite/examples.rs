@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use compiler::FunctionResult;
+use compiler::{BuildLimits, FunctionResult};
 
 use crate::common::{Workshop, binary, folder_source};
 
@@ -29,7 +29,7 @@ async fn every_example_does_what_it_says() {
     for (name, runtime, input, output) in EXAMPLES {
         assert!(table.contains(&format!("`{input}` | `{output}`")), "{name} is not in the table");
         let source = folder_source(&folder.join(name));
-        let binary = binary(workshop.build(runtime, &source).await);
+        let binary = binary(workshop.build(runtime, &source, BuildLimits::default()).await);
         let expected = FunctionResult::Completed { output: output.to_owned() };
         assert_eq!(workshop.result(&binary, input).await, expected, "{name}");
     }

@@ -1,17 +1,19 @@
 //! One tiny project per fact. The folder's name under `tests/projects` is the test's name; its
 //! `expect` file says what must become of it, the rest is the source.
 //!
-//! Lines of `expect`: `runtime go1.21` · `warning <text>` · `fails <reason>` · `diagnostic <text>` (the
-//! start of one) · `log-lacks <text>` · `call <input>` followed by `output <json>`, `<reason>
-//! <part of the message>`, `stderr <text>` or `env NAME=value` (which comes before its call).
+//! Lines of `expect`: `runtime go1.21` · `wall-seconds`, `memory-mib`, `log-kib` (other limits than the
+//! usual) · `fails <reason>` · `diagnostic <start of one>` · `message <part>` · `log-has`, `log-lacks
+//! <text>` · `call <input>`, followed by `output <json>` or `<reason> <part of the message>`, and
+//! `stderr <text>` · `env NAME=value`, before its call.
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use compiler::{BuildOutcome, FunctionResult, interpret};
+use compiler::{BuildLimits, BuildOutcome, FunctionResult, interpret};
 use sandbox::Outcome;
 
 use crate::common::{Workshop, binary, folder_source};
@@ -31,8 +33,68 @@ macro_rules! shelf {
 }
 
 shelf! {
+    go_cgo
+    go_context_deadline
+    go_embed_outside
+    go_exits_by_itself
+    go_goroutine_panic
     go_hello
+    go_huge_array
+    go_large_numbers
+    go_many_errors
+    go_missing_handler
+    go_missing_handler_in_package
+    go_module_asks_for_newer
+    go_newer_language
+    go_newer_than_installed
+    go_old_language
+    go_other_package
+    go_own_main
+    go_own_module
+    go_prints_to_stdout
+    go_raw_system_calls
+    go_replace_with_a_host_path
+    go_returned_error
+    go_syntax_error
+    go_toolchain_line_downloads_nothing
+    go_type_errors
+    go_typed_handler
+    go_unknown_import
+    go_unwritable_output
+    go_vendored
+    go_wrong_signature
+    rust_build_script_looks_around
+    rust_cargo_configuration
+    rust_endless_constant
+    rust_environment
+    rust_exits_by_itself
+    rust_thread_bomb_in_build_script
     rust_hello
+    rust_include_host_file
+    rust_input_without_serde
+    rust_large_integers
+    rust_loud_build
+    rust_macro_bomb
+    rust_missing_handler
+    rust_modules
+    rust_own_macro
+    rust_own_main
+    rust_own_main_panics
+    rust_own_manifest
+    rust_own_program
+    rust_panic
+    rust_prints_to_stdout
+    rust_private_handler
+    rust_syntax_error
+    rust_terminal_codes
+    rust_thread_panic
+    rust_type_error
+    rust_typed_handler
+    rust_undeclared_dependency
+    rust_unknown_crate
+    rust_unwritable_output
+    rust_warning
+    rust_wrong_signature
 }
 
 fn projects() -> PathBuf {
@@ -49,12 +111,26 @@ async fn check(name: &str) {
         .collect();
     let value = |key: &str| steps.iter().find(|step| step.0 == key).map(|step| step.1);
     let workshop = Workshop::open().await;
-    let outcome = workshop.build(value("runtime").unwrap(), &folder_source(&folder)).await;
+    let runtime = value("runtime").unwrap();
+    let outcome = workshop.build(runtime, &folder_source(&folder), limits(&steps)).await;
     check_build(&steps, &outcome);
     if value("fails").is_none() {
         check_calls(&workshop, &steps, &binary(outcome)).await;
     }
     workshop.close().await;
+}
+
+fn limits(steps: &[(&str, &str)]) -> BuildLimits {
+    let mut limits = BuildLimits::default();
+    for (key, value) in steps {
+        match *key {
+            "wall-seconds" => limits.wall_time = Duration::from_secs(value.parse().unwrap()),
+            "memory-mib" => limits.memory_bytes = value.parse::<u64>().unwrap() << 20,
+            "log-kib" => limits.log_bytes = value.parse::<usize>().unwrap() << 10,
+            _ => {}
+        }
+    }
+    limits
 }
 
 fn check_build(steps: &[(&str, &str)], outcome: &BuildOutcome) {
@@ -66,6 +142,8 @@ fn check_build(steps: &[(&str, &str)], outcome: &BuildOutcome) {
     };
     let expected = steps.iter().find(|step| step.0 == "fails").map(|step| step.1);
     assert_eq!(reason, expected, "{outcome:#?}");
+    let is_unseen = |c: char| c.is_control() && c != '\n' && c != '\t';
+    assert!(!log.text.contains(is_unseen), "{:?}", log.text);
     let diagnostics: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
     for (key, text) in steps {
         match *key {
@@ -73,6 +151,11 @@ fn check_build(steps: &[(&str, &str)], outcome: &BuildOutcome) {
                 let found = diagnostics.iter().any(|line| line.starts_with(text));
                 assert!(found, "{text:?} is not in {diagnostics:#?}\n{}", log.text);
             }
+            "message" => {
+                let BuildOutcome::Failed(failed) = outcome else { panic!("{outcome:#?}") };
+                assert!(failed.message.contains(text), "{:?}", failed.message);
+            }
+            "log-has" => assert!(log.text.contains(text), "{}", log.text),
             "log-lacks" => assert!(!log.text.contains(text), "{}", log.text),
             _ => {}
         }
@@ -84,7 +167,8 @@ async fn check_calls(workshop: &Workshop, steps: &[(&str, &str)], binary: &[u8])
     let mut last: Option<(&str, Outcome)> = None;
     for (key, text) in steps {
         match *key {
-            "runtime" | "diagnostic" | "log-lacks" => {}
+            "runtime" | "diagnostic" | "log-has" | "log-lacks" => {}
+            "wall-seconds" | "memory-mib" | "log-kib" => {}
             "env" => env.push(text.split_once('=').unwrap()),
             "call" => last = Some((text, workshop.call(binary, text, &env).await)),
             "stderr" => {

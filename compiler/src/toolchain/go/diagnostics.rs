@@ -2,13 +2,13 @@
 
 use shared::domain::{Diagnostic, Severity};
 
-use crate::{
-    plan::BuildPlan,
-    toolchain::{MAX_DIAGNOSTICS, scan::Function},
-};
+use crate::{plan::BuildPlan, toolchain::MAX_DIAGNOSTICS};
 
 const SIGNATURES: &str =
     "func Handler(In) (Out, error) or func Handler(context.Context, In) (Out, error)";
+
+const NOT_IN_BUILD: &str = "this file takes no part in the build: a build tag, its name, or \
+                            import \"C\" (cgo is not available) excludes it";
 
 /// `log` is clean text. Lines that are no message of the compiler are ignored.
 pub(crate) fn parse(log: &str, plan: &BuildPlan) -> Vec<Diagnostic> {
@@ -68,33 +68,34 @@ fn in_authors_words(diagnostic: Diagnostic, plan: &BuildPlan) -> Diagnostic {
         return Diagnostic::error(no_handler());
     }
     if message.contains("build constraints exclude all Go files") {
-        let hint = "a build tag, a file name, or import \"C\" (cgo is not available) excludes them";
-        return Diagnostic::error(format!("no Go file takes part in the build: {hint}"));
+        return Diagnostic::error(NOT_IN_BUILD);
     }
     let is_generated = diagnostic.file.as_ref().is_some_and(|file| file.starts_with("apprun_"));
     if !is_generated {
         return diagnostic;
     }
-    if message.ends_with("undefined: Handler") || message.ends_with("undefined: function.Handler") {
-        return Diagnostic::error(no_handler());
-    }
+    let is_missing =
+        message.ends_with("undefined: Handler") || message.ends_with("undefined: function.Handler");
     match &plan.handler {
-        Some((file, function)) => about_handler(message, file, function),
+        None if is_missing => Diagnostic::error(no_handler()),
         None => Diagnostic::error(message),
+        Some((file, function)) => {
+            let text = if is_missing { NOT_IN_BUILD.to_owned() } else { about_handler(message) };
+            Diagnostic::error(text).at(file, function.line, function.column)
+        }
     }
 }
 
-fn about_handler(message: &str, file: &str, function: &Function) -> Diagnostic {
+fn about_handler(message: &str) -> String {
     let signature = message
         .split_once("type ")
         .and_then(|(_, rest)| rest.split_once(" of "))
         .map(|(signature, _)| signature)
         .filter(|signature| signature.starts_with("func("));
-    let text = match signature {
+    match signature {
         Some(signature) => format!("Handler is {signature}, but must be {SIGNATURES}"),
         None => format!("Handler cannot be called: {message}; it must be {SIGNATURES}"),
-    };
-    Diagnostic::error(text).at(file, function.line, function.column)
+    }
 }
 
 fn no_handler() -> String {
@@ -108,7 +109,11 @@ mod tests {
     use super::*;
 
     fn parsed(log: &str) -> Vec<String> {
-        let files = [("handler.go".to_owned(), b"package main\nfunc Handler(a int) {}".to_vec())];
+        parsed_for("package main\nfunc Handler(a int) {}", log)
+    }
+
+    fn parsed_for(code: &str, log: &str) -> Vec<String> {
+        let files = [("handler.go".to_owned(), code.as_bytes().to_vec())];
         let limits = SourceLimits { files: 1, total_bytes: 999 };
         let source = SourceBundle::from_files(files, limits).unwrap();
         let plan = crate::toolchain::go::plan(&source, 21, "go").unwrap();
@@ -149,9 +154,18 @@ mod tests {
             "# function/apprun_main\napprun_main/main.go:10:36: undefined: function.Handler\n",
             "# function\nruntime.main_main·f: function main is undeclared in the main package\n",
         ] {
-            let found = parsed(log);
+            let found = parsed_for("package main", log);
             assert!(found.len() == 1 && found[0].contains("no handler found: write func Handler"));
         }
+    }
+
+    #[test]
+    fn a_handler_in_an_excluded_file_is_explained() {
+        let found = parsed("./apprun_main.go:9:36: undefined: Handler\n");
+        assert!(
+            found[0].starts_with("handler.go:2:6: error: this file takes no part"),
+            "{found:?}"
+        );
     }
 
     #[test]

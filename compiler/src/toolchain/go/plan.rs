@@ -24,6 +24,8 @@ const RESERVED: &str = "apprun_";
 
 const SERVE: &str = include_str!("template/serve.go");
 const DECODE: &str = include_str!("template/decode.go");
+/// Compiled once ahead for every language version.
+pub(crate) const SERVE_SOURCES: [&str; 2] = [SERVE, DECODE];
 
 /// What the files of the root package say.
 struct RootPackage {
@@ -58,6 +60,7 @@ pub(crate) fn plan(
         env: environment(),
         files,
         artifact_path: "out/function".into(),
+        prepared: &[],
         handler: package.handler,
     })
 }

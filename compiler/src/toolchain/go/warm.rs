@@ -15,7 +15,7 @@ use crate::{
 
 /// With all that these stand on, about nine tenths of what handlers import. Anything else is
 /// compiled where it is needed.
-const PACKAGES: &[&str] = &[
+pub(crate) const PACKAGES: &[&str] = &[
     "bufio",
     "cmp",
     "compress/gzip",

@@ -11,6 +11,9 @@ use crate::{
 const SIGNATURE: &str = "pub fn handler(input: In) -> Result<Out, E>, where In is \
                          serde::Deserialize, Out is serde::Serialize and E is Display";
 
+/// Lines kept of what follows a message without a place.
+const MAX_DETAILS: usize = 4;
+
 /// One message with what rustc drew below it.
 struct Message<'a> {
     severity: Severity,
@@ -19,6 +22,8 @@ struct Message<'a> {
     label: Option<&'a str>,
     /// The type of the handler, in messages about its signature.
     found_type: Option<&'a str>,
+    /// What cargo adds to a message of its own: names, versions, places it searched.
+    details: Vec<&'a str>,
 }
 
 /// `log` is clean text. Summaries ("could not compile …") are left out unless they are all there is.
@@ -43,11 +48,21 @@ fn read(log: &str) -> Vec<Message<'_>> {
     let mut messages: Vec<Message<'_>> = Vec::new();
     for line in log.lines() {
         if let Some((severity, text)) = heading(line) {
-            messages.push(Message { severity, text, place: None, label: None, found_type: None });
+            messages.push(Message {
+                severity,
+                text,
+                place: None,
+                label: None,
+                found_type: None,
+                details: Vec::new(),
+            });
         } else if let Some(message) = messages.last_mut() {
             message.place = message.place.or_else(|| place(line));
             message.label = message.label.or_else(|| label(line));
             message.found_type = message.found_type.or_else(|| found_type(line));
+            if message.place.is_none() && message.details.len() < MAX_DETAILS {
+                message.details.extend(Some(line.trim()).filter(|line| !line.is_empty()));
+            }
         }
     }
     messages
@@ -104,6 +119,10 @@ fn in_authors_words(message: &Message<'_>, plan: &BuildPlan) -> Diagnostic {
     let text = match message.label {
         Some(label) if !message.text.contains(label) => format!("{}: {label}", message.text),
         _ => message.text.to_owned(),
+    };
+    let text = match message.place {
+        Some(_) => text,
+        None => [&[text.as_str()], message.details.as_slice()].concat().join("\n"),
     };
     let diagnostic = Diagnostic { severity: message.severity, ..Diagnostic::error(text) };
     match message.place {
@@ -180,7 +199,8 @@ error: could not compile `function` (lib) due to 2 previous errors; 1 warning em
     #[test]
     fn a_lone_summary_is_kept() {
         let log = "error: could not compile `function` (lib)\n\nCaused by:\n  process didn't exit";
-        assert_eq!(parsed(HANDLER, log), ["error: could not compile `function` (lib)"]);
+        let expected = "error: could not compile `function` (lib)\nCaused by:\nprocess didn't exit";
+        assert_eq!(parsed(HANDLER, log), [expected]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The two manifests of a Rust build: the author's crate, where none came with the source, and the
 //! crate with the generated `main`.
 
-use super::plan::MAIN_FILE;
+use super::{SERVE, plan::MAIN_FILE};
 
-/// Crates a source without a manifest may use, and what the generated main needs. The same set with
-/// the same features everywhere, or the compiled ones would not be found again.
+/// Crates a source without a manifest may use. The same set with the same features as the generated
+/// main's, or the compiled ones would not be found again.
 const DEPENDENCIES: &str = "\
 [dependencies]
 serde = { version = \"1\", features = [\"derive\"] }
@@ -27,7 +27,7 @@ pub(super) fn for_main(name: &str, author_crate: &str) -> String {
     format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [[bin]]\nname = {name:?}\npath = {MAIN_FILE:?}\n\n\
-         {DEPENDENCIES}serde_path_to_error = \"0.1\"\n\
+         [dependencies]\napprun_serve = {{ path = {SERVE:?} }}\n\
          function = {{ path = \"../source\", package = {author_crate:?} }}\n\n[workspace]\n"
     )
 }

@@ -12,7 +12,7 @@ mod warm;
 pub(crate) use diagnostics::parse;
 pub(crate) use discover::{RustToolchain, discover};
 pub(crate) use plan::plan;
-pub(crate) use warm::warm_up;
+pub(crate) use warm::{PREPARED, warm_up};
 
 use std::path::{Path, PathBuf};
 
@@ -30,16 +30,19 @@ const LLD: &str = "/toolchains/rust/lib/rustlib/x86_64-unknown-linux-gnu/bin/rus
 const BUILD_CACHE: &str = "/cache/rust/build";
 /// Sources of the crates that are offered.
 const VENDOR: &str = "/cache/rust/vendor";
+/// The crate that speaks the protocol.
+const SERVE: &str = "/cache/rust/serve";
 /// What links build scripts and procedural macros.
 const LINKER_KIT: &str = "/cache/rust/linker";
 /// The compiled crates as they were published; builds see them through an overlay.
 const WARM_BUILD_CACHE: &str = "/warm/rust";
 
-/// What a build sees of a published cache: the toolchain's libraries, crate sources, the linker kit.
-fn read_only_binds(cache: &Path) -> [Bind; 2] {
+/// What a build sees of a published cache: the host's libraries, crate sources.
+fn read_only_binds(cache: &Path) -> [Bind; 3] {
     [
         warm::read_only(cache, warm::LIBRARIES_DIR, "/lib64"),
         warm::read_only(cache, warm::VENDOR_DIR, VENDOR),
+        warm::read_only(cache, warm::SERVE_DIR, SERVE),
     ]
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, 
         env: environment(),
         files,
         artifact_path: format!("target/{}/release/{binary}", super::TARGET),
+        prepared: super::PREPARED,
         handler: author.handler,
     })
 }

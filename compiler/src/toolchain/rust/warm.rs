@@ -29,8 +29,20 @@ const HOST_LIBRARY_PLACES: &[&str] =
     &["/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"];
 
 /// Versions and checksums of the offered crates.
-const LOCK: &str = include_str!("template/Cargo.lock");
+const CRATES: &str = include_str!("template/crates/Cargo.toml");
+const CRATES_LOCK: &str = include_str!("template/crates/Cargo.lock");
+/// The crate that speaks the protocol.
+const SERVE_MANIFEST: &str = include_str!("template/serve/Cargo.toml");
+const SERVE_CODE: &str = include_str!("template/serve/lib.rs");
 const EXAMPLE: &str = include_str!("template/warm_up.rs");
+const EXAMPLE_PROGRAM: &str = "fn main() {}\n";
+const START: &str = include_str!("template/linker/start.rs");
+const DSO_HANDLE: &str = include_str!("template/linker/dso_handle.rs");
+const LD: &str = include_str!("template/linker/ld.rs");
+/// All of it: other content makes another cache, and other artifacts.
+pub(crate) const PREPARED: &[&str] =
+    &[CRATES, CRATES_LOCK, SERVE_MANIFEST, SERVE_CODE, EXAMPLE, START, DSO_HANDLE, LD];
+
 /// Other names than any build uses, so that nothing of the example is ever taken for a build's own.
 const EXAMPLE_CRATE: &str = "apprun_example";
 const EXAMPLE_MAIN: &str = "apprun-example-main";
@@ -38,6 +50,7 @@ const EXAMPLE_MAIN: &str = "apprun-example-main";
 /// Sub-directories of a published cache.
 pub(super) const LIBRARIES_DIR: &str = "lib";
 pub(super) const VENDOR_DIR: &str = "vendor";
+pub(super) const SERVE_DIR: &str = "serve";
 pub(super) const LINKER_DIR: &str = "linker";
 pub(super) const BUILD_DIR: &str = "build";
 
@@ -51,13 +64,23 @@ pub(crate) async fn warm_up(
         [LIBRARIES_DIR, VENDOR_DIR, LINKER_DIR, BUILD_DIR].map(|name| directory.join(name));
     copy_host_libraries(&libraries)?;
     fetch_crates(toolchain, directory, &vendor).await?;
+    write_files(
+        &directory.join(SERVE_DIR),
+        &[("Cargo.toml", SERVE_MANIFEST), ("lib.rs", SERVE_CODE)],
+    )?;
     let mut binds = toolchain.binds();
     binds.extend(super::read_only_binds(directory));
     let writable = [(linker.as_path(), LINKER_KIT), (build.as_path(), BUILD_CACHE)];
     let warm_up = WarmUp::start("rust-warm-up", binds, super::library_links(), &writable).await?;
     make_linker_kit(&warm_up).await?;
-    let args = plan::build_args("main", EXAMPLE_MAIN);
-    warm_up.run(super::CARGO, args, plan::environment(), example()).await?;
+    for (folder, binary, files) in [
+        ("main", EXAMPLE_MAIN, example("lib", EXAMPLE)),
+        // Without the generated main, some crates have other features.
+        ("source", EXAMPLE_CRATE, example("[bin]", EXAMPLE_PROGRAM)),
+    ] {
+        let args = plan::build_args(folder, binary);
+        warm_up.run(super::CARGO, args, plan::environment(), files).await?;
+    }
     warm_up.finish().await;
     let leave = |_: &fs::File| Ok(());
     open_to_builds(&linker, Use::Read, &leave).map_err(at(&linker))?;
@@ -85,18 +108,14 @@ async fn fetch_crates(
     vendor: &Path,
 ) -> Result<(), PrepareError> {
     let project = directory.join("project");
-    for InputFile { path, content } in example_without_config() {
-        let path = project.join(path);
-        let folder = path.parent().unwrap_or(&project);
-        fs::create_dir_all(folder).and_then(|()| fs::write(&path, content)).map_err(at(&path))?;
-    }
-    fs::write(project.join("main/Cargo.lock"), LOCK).map_err(at(&project))?;
+    let files = [("Cargo.toml", CRATES), ("Cargo.lock", CRATES_LOCK), ("lib.rs", "")];
+    write_files(&project, &files)?;
     let output = run_tool(Tool {
         executable: toolchain.root.join("bin/cargo"),
         args: ["vendor", "--locked", "--versioned-dirs", "--quiet", "--manifest-path"]
             .map(str::to_owned)
             .into_iter()
-            .chain([project.join("main/Cargo.toml").display().to_string()])
+            .chain([project.join("Cargo.toml").display().to_string()])
             .chain([vendor.display().to_string()])
             .collect(),
         env: fetch_environment(toolchain),
@@ -134,25 +153,32 @@ fn fetch_environment(toolchain: &RustToolchain) -> Vec<(String, String)> {
     passed_on.chain(own).collect()
 }
 
-/// A crate like an author's, with the generated main.
-fn example() -> Vec<InputFile> {
-    let mut files = example_without_config();
-    files.push(file(".cargo/config.toml", manifest::cargo_config()));
-    files
+fn write_files(folder: &Path, files: &[(&str, &str)]) -> Result<(), PrepareError> {
+    fs::create_dir(folder).map_err(at(folder))?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(at(&path))?;
+    }
+    Ok(())
 }
 
-fn example_without_config() -> Vec<InputFile> {
-    let manifest = manifest::for_source(EXAMPLE_CRATE, "lib", "handler.rs");
-    let mut files = vec![file("source/Cargo.toml", manifest), file("source/handler.rs", EXAMPLE)];
+/// A crate like an author's, and the generated main.
+fn example(kind: &str, code: &str) -> Vec<InputFile> {
+    let manifest = manifest::for_source(EXAMPLE_CRATE, kind, "handler.rs");
+    let mut files = vec![
+        file("source/Cargo.toml", manifest),
+        file("source/handler.rs", code),
+        file(".cargo/config.toml", manifest::cargo_config()),
+    ];
     files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE, None));
     files
 }
 
 async fn make_linker_kit(warm_up: &WarmUp) -> Result<(), PrepareError> {
     let parts = [
-        ("start.rs", include_str!("template/linker/start.rs"), "rlib", None),
-        ("dso_handle.rs", include_str!("template/linker/dso_handle.rs"), "rlib", None),
-        ("ld.rs", include_str!("template/linker/ld.rs"), "bin", Some(TARGET)),
+        ("start.rs", START, "rlib", None),
+        ("dso_handle.rs", DSO_HANDLE, "rlib", None),
+        ("ld.rs", LD, "bin", Some(TARGET)),
     ];
     for (name, code, kind, target) in parts {
         let mut args = vec!["--edition=2024", "-O", "-Cstrip=symbols", "--crate-type", kind];

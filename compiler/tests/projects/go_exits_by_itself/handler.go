@@ -1,0 +1,8 @@
+package main
+
+import "os"
+
+func Handler(status int) (string, error) {
+	os.Exit(status)
+	return "", nil
+}

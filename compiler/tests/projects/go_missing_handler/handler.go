@@ -1,0 +1,3 @@
+package main
+
+func handler(input string) (string, error) { return input, nil }

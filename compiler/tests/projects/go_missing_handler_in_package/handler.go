@@ -1,0 +1,3 @@
+package greet
+
+func Greet(input string) (string, error) { return input, nil }

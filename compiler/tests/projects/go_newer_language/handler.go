@@ -1,0 +1,9 @@
+package main
+
+func Handler(count int) (int, error) {
+	sum := 0
+	for i := range count {
+		sum += i
+	}
+	return sum, nil
+}

@@ -1,0 +1,3 @@
+package main
+
+func Handler(input string) (string, error) { return input, nil }

@@ -1,0 +1,5 @@
+package greet
+
+func Handler(name string) (string, error) {
+	return "Hello, " + name, nil
+}

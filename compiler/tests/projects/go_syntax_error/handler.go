@@ -1,0 +1,5 @@
+package main
+
+func Handler(input string) (string, error) {
+	return input nil
+}

@@ -1,0 +1,7 @@
+package main
+
+import "example.com/prices"
+
+func Handler(name string) (int, error) {
+	return prices.Of(name), nil
+}

@@ -1,0 +1,3 @@
+package prices
+
+func Of(name string) int { return 10 * len(name) }

@@ -1,0 +1,18 @@
+use std::{env, fs, net::{TcpListener, TcpStream}, path::Path};
+
+/// Fails, with what it found, when any of the host can be seen or changed.
+fn main() {
+    let allowed = ["CARGO", "RUST", "DEP_", "LD_LIBRARY_PATH", "HOME", "PATH", "TMPDIR", "OUT_DIR",
+        "TARGET", "HOST", "NUM_JOBS", "OPT_LEVEL", "PROFILE", "DEBUG", "PWD", "SSL_CERT"];
+    for (name, value) in env::vars() {
+        assert!(allowed.iter().any(|known| name.starts_with(known)), "{name}={value}");
+    }
+    for path in ["/etc", "/root", "/sys", "/usr/bin", "/var", "/proc/1/environ"] {
+        assert!(fs::read(path).is_err() && fs::read_dir(path).is_err(), "{path}");
+    }
+    for path in ["/toolchains/rust/x", "/cache/rust/vendor/x", "/cache/rust/serve/x", "/lib64/x"] {
+        assert!(fs::write(path, "x").is_err(), "{path}");
+    }
+    assert!(TcpStream::connect("127.0.0.1:5432").is_err());
+    assert!(TcpListener::bind("127.0.0.1:0").is_err() || !Path::new("/sys/class/net").exists());
+}

@@ -1,0 +1,3 @@
+pub fn handler(_: ()) -> Result<Option<&'static str>, String> {
+    Ok(option_env!("APPRUN"))
+}

@@ -1,0 +1,5 @@
+pub struct Input;
+
+pub fn handler(_: Input) -> Result<(), String> {
+    Ok(())
+}

@@ -1,0 +1,3 @@
+pub fn greeting(name: &str) -> String {
+    format!("{}, {name}", include_str!("greeting.txt").trim())
+}

@@ -1,0 +1,3 @@
+fn handler(input: String) -> Result<String, String> {
+    Ok(input)
+}

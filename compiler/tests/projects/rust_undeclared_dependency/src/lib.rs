@@ -1,0 +1,3 @@
+pub fn handler(input: String) -> Result<String, String> {
+    Ok(input)
+}

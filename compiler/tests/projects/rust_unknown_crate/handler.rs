@@ -1,0 +1,5 @@
+use rand::Rng;
+
+pub fn handler(input: String) -> Result<String, String> {
+    Ok(input)
+}

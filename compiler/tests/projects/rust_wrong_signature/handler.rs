@@ -1,0 +1,3 @@
+pub fn handler(input: String) -> String {
+    input
+}

@@ -1,0 +1,120 @@
+//! What holds over several builds: the same bytes every time, nothing left behind, limits, cancelling.
+
+use std::time::Duration;
+
+use compiler::{BuildLimits, BuildOutcome, FailureReason};
+use shared::domain::SourceBundle;
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{Workshop, binary, bundle};
+
+const GO: &str = "package main\n\nfunc Handler(n int) (int, error) { return n + 1, nil }\n";
+const RUST: &str = "pub fn handler(n: i64) -> Result<i64, String> { Ok(n + 1) }\n";
+
+fn go() -> SourceBundle {
+    bundle(&[("handler.go", GO)])
+}
+
+fn rust() -> SourceBundle {
+    bundle(&[("handler.rs", RUST)])
+}
+
+fn failure(outcome: BuildOutcome) -> (FailureReason, String) {
+    match outcome {
+        BuildOutcome::Failed(failure) => (failure.reason, failure.message),
+        BuildOutcome::Built(_) => panic!("it was built"),
+    }
+}
+
+#[tokio::test]
+async fn the_same_source_gives_the_same_bytes() {
+    let workshop = Workshop::open().await;
+    for (runtime, source) in [("go1.21", go()), ("rust", rust())] {
+        let first = binary(workshop.build(runtime, &source, BuildLimits::default()).await);
+        let second = binary(workshop.build(runtime, &source, BuildLimits::default()).await);
+        assert!(first == second, "{runtime}");
+    }
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn a_build_that_writes_into_the_caches_changes_nothing_for_the_next() {
+    let workshop = Workshop::open().await;
+    let before = binary(workshop.build("rust", &rust(), BuildLimits::default()).await);
+    // Overwrites every compiled crate it can reach, as a build script may.
+    let poison = "use std::{fs, path::Path};
+        fn main() { spoil(Path::new(\"/cache/rust/build\")); }
+        fn spoil(path: &Path) {
+            for entry in fs::read_dir(path).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { spoil(&path) } else { fs::write(&path, \"spoiled\").unwrap() }
+            }
+        }";
+    let manifest = "[package]\nname = \"poison\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+    let poisoned = bundle(&[("Cargo.toml", manifest), ("build.rs", poison), ("src/lib.rs", RUST)]);
+    failure(workshop.build("rust", &poisoned, BuildLimits::default()).await);
+
+    let after = binary(workshop.build("rust", &rust(), BuildLimits::default()).await);
+    assert!(before == after);
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn two_builds_at_once_do_not_meet() {
+    let workshop = Workshop::open().await;
+    let other = bundle(&[("handler.go", &GO.replace("n + 1", "n + 2"))]);
+    let (go, other) = (go(), other);
+    let (one, two) = tokio::join!(
+        workshop.build("go1.21", &go, BuildLimits::default()),
+        workshop.build("go1.21", &other, BuildLimits::default()),
+    );
+    for (built, expected) in [(one, "2"), (two, "3")] {
+        let outcome = workshop.call(&binary(built), "1", &[]).await;
+        assert_eq!(String::from_utf8_lossy(&outcome.stdout).trim(), expected);
+    }
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn each_limit_names_itself() {
+    let workshop = Workshop::open().await;
+    let usual = BuildLimits::default();
+    let wall = BuildLimits { wall_time: Duration::from_millis(50), ..usual };
+    let (reason, message) = failure(workshop.build("rust", &rust(), wall).await);
+    assert_eq!(reason, FailureReason::Timeout);
+    assert!(message.starts_with("the build took longer than"), "{message}");
+
+    let memory = BuildLimits { memory_bytes: 24 << 20, ..usual };
+    let (reason, message) = failure(workshop.build("rust", &rust(), memory).await);
+    assert_eq!(
+        (reason, message.as_str()),
+        (FailureReason::Oom, "the build needed more than 24 MiB of memory")
+    );
+
+    let size = BuildLimits { artifact_bytes: 1 << 20, ..usual };
+    let (reason, message) = failure(workshop.build("go1.21", &go(), size).await);
+    assert_eq!(reason, FailureReason::InvalidArtifact);
+    assert!(message.contains("larger than 1 MiB"), "{message}");
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_build_ends() {
+    let workshop = Workshop::open().await;
+    let plan = workshop.compiler.plan("rust".parse().unwrap(), &rust()).unwrap();
+    let cancel = CancellationToken::new();
+    let build = workshop.compiler.build(&workshop.builds, &plan, BuildLimits::default(), &cancel);
+    let (outcome, ()) = tokio::join!(build, async { cancel.cancel() });
+    assert_eq!(failure(outcome.unwrap()).0, FailureReason::Cancelled);
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn a_runtime_newer_than_installed_names_what_is_installed() {
+    let workshop = Workshop::open().await;
+    let refused = workshop.compiler.plan("go1.999".parse().unwrap(), &go()).unwrap_err();
+    assert_eq!(refused.reason, FailureReason::NoToolchain);
+    let expected = "runtime go1.999 needs Go ≥ 1.999; installed: go1.";
+    assert!(refused.message.starts_with(expected), "{}", refused.message);
+    workshop.close().await;
+}

@@ -1,7 +1,8 @@
 //! Directories that are filled once and never change again: warm compiler caches.
 //!
 //! A directory appears under its name only when it is complete. Two processes that want the same one
-//! wait for each other, and what a killed one left behind is swept away by the next.
+//! wait for each other, and what a killed one left behind is swept away by the next. One that lost
+//! files since (a power cut, a cleaner of old files) is made again.
 
 use std::{
     fs::{self, DirBuilder, File, Permissions},
@@ -9,6 +10,8 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use sha2::{Digest, Sha256};
 
 use crate::PrepareError;
 
@@ -20,9 +23,7 @@ pub(crate) async fn publish(
     fill: impl AsyncFnOnce(&Path) -> Result<(), PrepareError>,
 ) -> Result<PathBuf, PrepareError> {
     let complete = root.join(name);
-    if complete.is_dir() {
-        return Ok(complete);
-    }
+    let shape_file = root.join(format!(".{name}.shape"));
     let at = |path: &Path| {
         let path = path.to_owned();
         move |source| PrepareError::Cache { path, source }
@@ -30,19 +31,53 @@ pub(crate) async fn publish(
     // Private: builds of strangers see these files through mounts only, and never write to them.
     DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at(root))?;
     let _lock = lock(root.join(format!(".{name}.lock"))).await?;
-    if complete.is_dir() {
+    if is_whole(&complete, &shape_file) {
         return Ok(complete);
     }
     let staging = root.join(format!(".{name}.staging"));
-    match fs::remove_dir_all(&staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&staging)(error)),
-        _ => fs::create_dir(&staging).map_err(at(&staging))?,
-    }
+    remove(&complete).map_err(at(&complete))?;
+    remove(&staging).map_err(at(&staging))?;
+    fs::create_dir(&staging).map_err(at(&staging))?;
     fill(&staging).await?;
-    // On disk before it has its name: a power cut must not leave a complete-looking half.
-    File::open(&staging).and_then(|dir| Ok(rustix::fs::syncfs(dir)?)).map_err(at(&staging))?;
+    shape(&staging).and_then(|shape| fs::write(&shape_file, shape)).map_err(at(&shape_file))?;
     fs::rename(&staging, &complete).map_err(at(&complete))?;
     Ok(complete)
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_whole(directory: &Path, shape_file: &Path) -> bool {
+    let found = shape(directory).ok();
+    found.is_some() && found == fs::read(shape_file).ok()
+}
+
+/// A hash over the names and sizes of all files below: cheap to take, and different after any loss.
+fn shape(directory: &Path) -> io::Result<Vec<u8>> {
+    let mut files = Vec::new();
+    let mut folders = vec![directory.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => folders.push(entry.path()),
+                false => files.push((entry.path(), entry.metadata()?.len())),
+            }
+        }
+    }
+    files.sort();
+    let mut hasher = Sha256::new();
+    for (path, bytes) in files {
+        let name = path.strip_prefix(directory).unwrap_or(&path);
+        hasher.update(name.as_os_str().as_encoded_bytes());
+        hasher.update([0]);
+        hasher.update(bytes.to_be_bytes());
+    }
+    Ok(hasher.finalize().to_vec())
 }
 
 /// Held by a descriptor, so a killed process never leaves it locked.
@@ -128,6 +163,23 @@ mod tests {
         });
         assert!(failed.await.is_err());
         assert!(!root.path().join("x").exists());
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_lost_a_file_is_made_again() {
+        let root = tempfile::tempdir().unwrap();
+        let publish_one = || {
+            publish(root.path(), "x", async |staging: &Path| {
+                fs::write(staging.join("file"), "content").unwrap();
+                Ok(())
+            })
+        };
+        let file = publish_one().await.unwrap().join("file");
+        for damage in [|file: &Path| fs::remove_file(file), |file: &Path| fs::write(file, "")] {
+            damage(&file).unwrap();
+            publish_one().await.unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "content");
+        }
     }
 
     #[test]

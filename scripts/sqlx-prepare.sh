@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 touch shared/src/lib.rs # the macros only run when the crate is compiled
-SQLX_OFFLINE_DIR=$fresh cargo run --quiet -p test-support --bin with-database -- \
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$fresh cargo run --quiet -p test-support --bin with-database -- \
   cargo check --quiet -p shared --all-targets
 
 if [ "${1:-}" = --check ]; then

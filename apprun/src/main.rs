@@ -1,8 +1,32 @@
 //! The one binary: parses the command line, nothing more.
 
-#[allow(dead_code, unused_imports)]
+mod command_line;
+mod commands;
 mod data_dir;
-#[allow(dead_code, unused_imports)]
 mod embedded;
+mod error;
+mod shutdown;
+mod stack;
+mod wiring;
 
-fn main() {}
+use std::process::ExitCode;
+
+use error::CommandError;
+
+/// What a shell reports for a program that Ctrl-C ended.
+const EXIT_INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    // First of all: the sandbox starts this binary again as its spawner, which must stay small.
+    sandbox::become_spawner_if_asked();
+    let invocation = command_line::parse();
+    let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime);
+    match runtime.and_then(|runtime| runtime.block_on(commands::run(invocation))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
+        Err(error) => {
+            eprintln!("apprun: {}", error.one_line());
+            ExitCode::FAILURE
+        }
+    }
+}

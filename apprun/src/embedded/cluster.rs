@@ -64,11 +64,6 @@ impl Cluster {
         Ok(Self { dir, password })
     }
 
-    /// Where the server's socket appears.
-    pub(super) fn socket(&self) -> PathBuf {
-        self.dir.join(SOCKET_NAME)
-    }
-
     /// The directory, as a child's inherited file.
     pub(super) fn handle(&self) -> Result<Stdio, EmbeddedError> {
         let opened = File::open(&self.dir).map_err(EmbeddedError::file("open", &self.dir))?;

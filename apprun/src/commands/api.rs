@@ -1,0 +1,26 @@
+//! `apprun api`: the HTTP side alone.
+
+use std::time::{Duration, Instant};
+
+use shared::config::Config;
+use tokio_util::sync::CancellationToken;
+
+use crate::{error::CommandError, wiring};
+
+/// How long requests may go on after SIGTERM: a sync call may take as long as its function.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Serves until told to stop.
+pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CommandError> {
+    let started_at = Instant::now();
+    let missing = || CommandError::Missing { key: "jwt_secret", variable: "APPRUN_JWT_SECRET" };
+    let jwt_secret = config.jwt_secret.clone().ok_or_else(missing)?;
+    let database_url = wiring::database_url(&config)?;
+    let listener = wiring::listen(config.http_addr).await?;
+    let backbone = wiring::Backbone::connect(database_url).await?;
+    let state = backbone.api(&config, jwt_secret, started_at, GRACE);
+    tracing::info!(address = %config.http_addr, "the API is listening");
+    api::serve(state, listener, stop.cancelled_owned()).await;
+    backbone.db.close().await;
+    Ok(())
+}

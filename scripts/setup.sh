@@ -31,11 +31,15 @@ install_packages() {
     apt-get install -qq --yes --no-install-recommends "$@" >/dev/null
 }
 
-check_rust() {
+check_basics() {
   command -v cargo >/dev/null || fail "Rust is missing: see https://rustup.rs"
   command -v cc >/dev/null || {
     say "installing a C compiler (gcc, libc6-dev)"
     install_packages gcc libc6-dev
+  }
+  command -v curl >/dev/null || {
+    say "installing curl, with which tests talk to the API"
+    install_packages curl
   }
 }
 
@@ -114,7 +118,7 @@ install_musl_target() {
     || fail "rustup target add $(uname -m)-unknown-linux-musl failed"
 }
 
-check_rust
+check_basics
 has_postgres || install_postgres
 has_go || install_go
 has_musl_target || install_musl_target

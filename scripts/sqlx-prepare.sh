@@ -13,7 +13,7 @@ SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$fresh cargo run --quiet -p test-support --b
 
 if [ "${1:-}" = --check ]; then
   diff -r .sqlx "$fresh" || {
-    echo "the .sqlx directory is out of date: run scripts/sqlx-prepare.sh" >&2
+    echo "the .sqlx directory is out of date: run make generate" >&2
     exit 1
   }
 else

@@ -8,6 +8,7 @@ mod cgroup;
 mod error;
 mod image;
 mod link;
+mod memory_file;
 mod outcome;
 mod pool;
 mod program;

@@ -1,8 +1,7 @@
 //! One run: from a program to the request a slot understands, and from its end to an outcome.
 
 use std::{
-    fs::File,
-    io::{self, Seek, Write},
+    io::{self, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Component, Path},
     sync::Arc,
@@ -10,7 +9,6 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create},
     pipe::{PipeFlags, pipe_with},
     time::{ClockId, clock_gettime},
 };
@@ -18,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::RunError,
+    memory_file,
     outcome::{Ended, KillReason, Outcome, Usage},
     pool::Pool,
     program::{Collect, Executable, Limits, Program},
@@ -94,7 +93,7 @@ pub(crate) async fn run(
     slot.control().set_limits(&order.limits)?;
     let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let (stderr, stderr_end) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let stdin = sealed_file(&order.stdin)?;
+    let stdin = memory_file::sealed(|file| file.write_all(&order.stdin))?;
     let watch = Watch {
         stdout: Capture::new(stdout, order.limits.stdout_bytes)?,
         stderr: Capture::new(stderr, order.limits.stderr_bytes)?,
@@ -134,19 +133,6 @@ fn cancelled_in_the_queue() -> Outcome {
         collected: None,
         usage: Usage::default(),
     }
-}
-
-/// A file in memory that nobody can change any more. Unlike a pipe it never blocks anyone.
-fn sealed_file(content: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(
-        "stdin",
-        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | MemfdFlags::NOEXEC_SEAL,
-    )?);
-    file.write_all(content)?;
-    file.rewind()?;
-    let all = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&file, all)?;
-    Ok(file.into())
 }
 
 fn slot_limits(limits: &Limits) -> SlotLimits {

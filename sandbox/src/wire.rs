@@ -97,3 +97,68 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "malformed packet")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::{CollectRequest, Command, Reply, Request, Sealed, Setup, Status};
+
+    fn decode_as_everything(bytes: &[u8]) {
+        let _ = decode::<Setup>(bytes);
+        let _ = decode::<Sealed>(bytes);
+        let _ = decode::<Command>(bytes);
+        let _ = decode::<Reply>(bytes);
+        let _ = decode::<Request>(bytes);
+        let _ = decode::<Status>(bytes);
+        let _ = decode::<CollectRequest>(bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_fail(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            decode_as_everything(&bytes);
+        }
+
+        #[test]
+        fn a_packet_arrives_as_it_was_sent(path in ".{0,300}", max_bytes: u64) {
+            let (one, other) = pair().expect("a socket pair");
+            send(&one, &CollectRequest { path: path.clone(), max_bytes }, &[]).expect("sent");
+            let packet = receive::<CollectRequest>(&other).expect("received").expect("a packet");
+            prop_assert_eq!((packet.message.path, packet.message.max_bytes), (path, max_bytes));
+        }
+    }
+
+    #[test]
+    fn a_declared_length_beyond_the_packet_allocates_nothing() {
+        // A string of 2^60 bytes, of which none follow.
+        let bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        assert!(decode::<String>(&bytes).is_err());
+    }
+
+    #[test]
+    fn bytes_after_the_message_are_an_error() {
+        let mut bytes = encode(&Command::Remove(7)).expect("encoded");
+        bytes.push(0);
+        assert!(decode::<Command>(&bytes).is_err());
+    }
+
+    #[test]
+    fn descriptors_travel_and_the_end_is_told() {
+        let (one, other) = pair().expect("a socket pair");
+        let file = std::fs::File::open("/dev/null").expect("a file");
+        send(&one, &Command::Remove(1), &[file.as_fd(), file.as_fd()]).expect("sent");
+        drop(one);
+        let packet = receive::<Command>(&other).expect("received").expect("a packet");
+        assert_eq!(packet.fds.len(), 2);
+        assert!(receive::<Command>(&other).expect("received").is_none());
+    }
+
+    #[test]
+    fn a_message_beyond_the_packet_size_is_refused() {
+        let (one, _other) = pair().expect("a socket pair");
+        let error = send(&one, &vec![0_u8; PACKET_BYTES + 1], &[]).expect_err("too large");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}

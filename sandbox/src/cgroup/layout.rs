@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::home;
+
 /// The interface of a hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -41,7 +43,7 @@ impl Controller {
     }
 }
 
-/// One hierarchy and the group in it below which ours are made.
+/// One hierarchy and our place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Root {
     pub(crate) version: Version,
@@ -50,6 +52,8 @@ pub(crate) struct Root {
     pub(crate) mount_point: PathBuf,
     /// The directory of the group this process is in.
     pub(crate) own_group: PathBuf,
+    /// The directory below which our groups are made.
+    pub(crate) home: PathBuf,
 }
 
 /// Every hierarchy that matters; the v2 one, if any, comes first.
@@ -59,12 +63,17 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Looks at this process's mounts and groups.
+    /// Looks at this process's mounts and groups, and makes room where that is needed.
     pub(crate) fn detect() -> io::Result<Layout> {
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let groups = fs::read_to_string("/proc/self/cgroup")?;
         let mut layout = Layout::parse(&mounts, &groups);
-        layout.add_v2_controllers(|group| fs::read_to_string(group.join("cgroup.controllers")));
+        for root in layout.roots.iter_mut().filter(|root| root.version == Version::V2) {
+            // What is bound to v1 is missing there.
+            root.controllers = controllers_of(&root.mount_point)?;
+            root.home = home::prepare(root)?;
+            root.controllers = controllers_of(&root.home)?;
+        }
         Ok(layout)
     }
 
@@ -81,7 +90,8 @@ impl Layout {
                 continue;
             }
             let (version, mount_point) = (mount.version, mount.mount_point.into());
-            roots.push(Root { version, controllers, mount_point, own_group });
+            let home = own_group.clone();
+            roots.push(Root { version, controllers, mount_point, own_group, home });
         }
         roots.sort_by_key(|root| root.version == Version::V1);
         if roots.first().is_some_and(|root| root.version == Version::V2) {
@@ -92,14 +102,12 @@ impl Layout {
         }
         Layout { roots }
     }
+}
 
-    /// A v2 group lists what it may use; what is bound to v1 is missing there.
-    fn add_v2_controllers(&mut self, read: impl Fn(&Path) -> io::Result<String>) {
-        for root in self.roots.iter_mut().filter(|root| root.version == Version::V2) {
-            let names = read(&root.mount_point).unwrap_or_default();
-            root.controllers = names.split_whitespace().filter_map(Controller::from_name).collect();
-        }
-    }
+/// A v2 group lists what it may use.
+fn controllers_of(group: &Path) -> io::Result<Vec<Controller>> {
+    let names = fs::read_to_string(group.join("cgroup.controllers"))?;
+    Ok(names.split_whitespace().filter_map(Controller::from_name).collect())
 }
 
 /// The fields of a mountinfo line that matter here.
@@ -197,21 +205,29 @@ mod tests {
     }
 
     #[test]
-    fn pure_v2_has_one_root_with_the_controllers_its_group_lists() {
+    fn pure_v2_has_one_root() {
         let mounts = "30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
 
-        let mut layout = Layout::parse(mounts, "0::/system.slice/apprun.service\n");
-        layout.add_v2_controllers(|_| Ok("cpuset cpu io memory pids\n".into()));
+        let layout = Layout::parse(mounts, "0::/system.slice/apprun.service\n");
 
         assert_eq!(layout.roots.len(), 1);
-        assert_eq!(
-            layout.roots[0].own_group,
-            Path::new("/sys/fs/cgroup/system.slice/apprun.service")
-        );
-        assert_eq!(
-            layout.roots[0].controllers,
-            [Controller::Cpu, Controller::Memory, Controller::Pids]
-        );
+        let group = Path::new("/sys/fs/cgroup/system.slice/apprun.service");
+        assert_eq!(layout.roots[0].own_group, group);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_fail(mounts: String, groups: String) {
+            Layout::parse(&mounts, &groups);
+        }
+
+        #[test]
+        fn no_line_of_fields_makes_the_parser_fail(
+            fields in proptest::collection::vec("[-/a-z0-9:,]{0,9}", 0..14),
+            groups in "([0-9]:[a-z,]{0,9}:/[a-z./]{0,9}\n){0,4}",
+        ) {
+            Layout::parse(&fields.join(" "), &groups);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! table of what differs between the versions.
 
 mod control;
+mod home;
 mod knob;
 mod layout;
 mod sweep;

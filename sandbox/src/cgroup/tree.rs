@@ -47,14 +47,14 @@ struct Member {
 impl Tree {
     /// Where `plant` will make directories, v2 first.
     pub(crate) fn paths(layout: &Layout, name: &str) -> Vec<PathBuf> {
-        layout.roots.iter().map(|root| root.own_group.join(name)).collect()
+        layout.roots.iter().map(|root| root.home.join(name)).collect()
     }
 
     /// Makes the instance's directory in every hierarchy.
     pub(crate) fn plant(layout: &Layout, name: &str) -> io::Result<Tree> {
         let mut branches = Vec::new();
         for root in &layout.roots {
-            let parent = openat(CWD, &root.own_group, DIRECTORY, Mode::empty())?;
+            let parent = openat(CWD, &root.home, DIRECTORY, Mode::empty())?;
             let directory = make_and_open(parent.as_fd(), name)?;
             if root.version == Version::V2 {
                 enable(parent.as_fd(), &root.controllers)?;

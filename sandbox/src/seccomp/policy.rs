@@ -201,4 +201,97 @@ mod tests {
             }
         }
     }
+
+    /// Installing costs time in proportion to the length, at every launch.
+    #[test]
+    fn the_filters_stay_short() {
+        assert!(filter_for(Profile::Function).len() < 240);
+        assert!(filter_for(Profile::Build).len() < 240);
+    }
+
+    #[test]
+    fn the_program_decides_as_the_table_says() {
+        for profile in [Profile::Function, Profile::Build] {
+            let rows = rows(profile);
+            let highest = rows.iter().map(|(number, _)| *number).max().unwrap_or(0);
+            for number in 0..highest + 100 {
+                let row = rows.iter().find(|(listed, _)| *listed == number);
+                let expected = match row.map(|(_, action)| *action) {
+                    Some(action) => action,
+                    None if number > highest => Action::Refuse(ENOSYS as u16),
+                    None => Action::Refuse(EPERM as u16),
+                };
+                check_by_running(filter_for(profile), number, expected);
+            }
+        }
+    }
+
+    fn check_by_running(filter: &[sock_filter], number: u32, expected: Action) {
+        let no_args = decide(filter, number, [u64::MAX; 6]);
+        let refused = SECCOMP_RET_ERRNO | EPERM as u32;
+        match expected {
+            Action::Allow => assert_eq!(no_args, SECCOMP_RET_ALLOW, "{number}"),
+            Action::Refuse(errno) => assert_eq!(no_args, SECCOMP_RET_ERRNO | u32::from(errno)),
+            Action::Kill => assert_eq!(no_args, SECCOMP_RET_KILL_PROCESS, "{number}"),
+            Action::AllowIf(alternatives) => {
+                for all in alternatives {
+                    let mut args = [0; 6];
+                    all.iter().for_each(|arg| args[arg.index as usize] = arg.value);
+                    assert_eq!(decide(filter, number, args), SECCOMP_RET_ALLOW, "{number}");
+                    // Bits outside the mask change nothing, one inside changes the answer.
+                    let Arg { index, mask, .. } = all[0];
+                    args[index as usize] |= !mask;
+                    assert_eq!(decide(filter, number, args), SECCOMP_RET_ALLOW, "{number}");
+                    args[index as usize] ^= 1 << (63 - mask.leading_zeros());
+                    assert_eq!(decide(filter, number, args), refused, "{number}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_architectures_and_the_x32_interface_are_fatal() {
+        let filter = filter_for(Profile::Function);
+        let getpid = SYS_getpid as u32;
+        assert_eq!(run_bpf(filter, getpid, 0x4000_0003, [0; 6]), SECCOMP_RET_KILL_PROCESS);
+        assert_eq!(decide(filter, getpid | 0x4000_0000, [0; 6]), SECCOMP_RET_KILL_PROCESS);
+        assert_eq!(decide(filter, getpid, [0; 6]), SECCOMP_RET_ALLOW);
+    }
+
+    fn decide(filter: &[sock_filter], number: u32, args: [u64; 6]) -> u32 {
+        run_bpf(filter, number, 0xC000_003E, args)
+    }
+
+    /// The few instructions the emitter uses, as the kernel would run them.
+    fn run_bpf(filter: &[sock_filter], number: u32, arch: u32, args: [u64; 6]) -> u32 {
+        let word = |offset: u32| match offset {
+            0 => number,
+            4 => arch,
+            _ => {
+                let (index, high) = ((offset - 16) / 8, (offset - 16) % 8 == 4);
+                (args[index as usize] >> if high { 32 } else { 0 }) as u32
+            }
+        };
+        let (mut at, mut accumulator) = (0, 0);
+        loop {
+            let step = filter[at];
+            let jump = |yes: bool| 1 + usize::from(if yes { step.jt } else { step.jf });
+            let code = u32::from(step.code);
+            at += match code {
+                _ if code == BPF_LD | BPF_W | BPF_ABS => {
+                    accumulator = word(step.k);
+                    1
+                }
+                _ if code == BPF_ALU | BPF_AND | BPF_K => {
+                    accumulator &= step.k;
+                    1
+                }
+                _ if code == BPF_JMP | BPF_JEQ | BPF_K => jump(accumulator == step.k),
+                _ if code == BPF_JMP | BPF_JGE | BPF_K => jump(accumulator >= step.k),
+                _ if code == BPF_JMP | BPF_JA => 1 + step.k as usize,
+                _ if code == BPF_RET | BPF_K => return step.k,
+                _ => panic!("instruction {code:#x} is not emitted"),
+            };
+        }
+    }
 }

@@ -11,15 +11,13 @@ use std::{
 };
 
 use rustix::{
-    fs::{
-        FileType, MemfdFlags, Mode, OFlags, ResolveFlags, SealFlags, fcntl_add_seals, fstat,
-        fstatvfs, memfd_create, open, openat2,
-    },
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, fstatvfs, open, openat2},
     mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
 };
 
 use crate::{
     image::{HOME_DIR, Overlay, Profile, TMP_DIR, WORK_DIR},
+    memory_file,
     program::InputFile,
     protocol::{CollectRequest, SlotLimits},
     spawner::SLOT_DIR,
@@ -106,20 +104,16 @@ pub(super) fn set_quota(profile: Profile, limits: &SlotLimits) -> io::Result<()>
 /// Packs files for `lay_out` into a sealed memory file: for each, the lengths of path and content
 /// (u32, u64, native order), then both.
 pub(crate) fn pack_files(files: &[InputFile]) -> io::Result<OwnedFd> {
-    let mut pack =
-        File::from(memfd_create("files", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
-    for file in files {
-        let path_length =
-            u32::try_from(file.path.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let mut head = path_length.to_ne_bytes().to_vec();
-        head.extend((file.content.len() as u64).to_ne_bytes());
-        head.extend(file.path.as_bytes());
-        pack.write_all(&head)?;
-        pack.write_all(&file.content)?;
-    }
-    io::Seek::rewind(&mut pack)?;
-    fcntl_add_seals(&pack, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
-    Ok(pack.into())
+    memory_file::sealed(|pack| files.iter().try_for_each(|file| pack_file(pack, file)))
+}
+
+fn pack_file(pack: &mut File, file: &InputFile) -> io::Result<()> {
+    let path_length = u32::try_from(file.path.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut head = path_length.to_ne_bytes().to_vec();
+    head.extend((file.content.len() as u64).to_ne_bytes());
+    head.extend(file.path.as_bytes());
+    pack.write_all(&head)?;
+    pack.write_all(&file.content)
 }
 
 /// Writes packed files below the working directory, already without any privilege.
@@ -148,9 +142,12 @@ fn next_head(pack: &mut impl Read) -> io::Result<Option<(String, u64)>> {
     }
     let mut content_length = [0; 8];
     pack.read_exact(&mut content_length)?;
-    let mut path = vec![0; u32::from_ne_bytes(path_length) as usize];
-    pack.read_exact(&mut path)?;
-    let path = String::from_utf8(path).map_err(|_| io::ErrorKind::InvalidData)?;
+    // A length that lies must not make us reserve what it says.
+    let mut path = String::new();
+    let path_length = u64::from(u32::from_ne_bytes(path_length));
+    if pack.by_ref().take(path_length).read_to_string(&mut path)? as u64 != path_length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Some((path, u64::from_ne_bytes(content_length))))
 }
 
@@ -169,4 +166,32 @@ pub(super) fn collect(request: &CollectRequest) -> Option<OwnedFd> {
     let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let fits = u64::try_from(stat.st_size).is_ok_and(|size| size <= request.max_bytes);
     (is_regular && stat.st_nlink == 1 && fits).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_unpacker_fail(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut rest = bytes.as_slice();
+            while let Ok(Some((_, length))) = next_head(&mut rest) {
+                rest = rest.get(usize::try_from(length).unwrap_or(usize::MAX)..).unwrap_or_default();
+            }
+        }
+
+        #[test]
+        fn what_is_packed_is_found_again(path in "[a-z/]{1,40}", content: Vec<u8>) {
+            let pack = pack_files(&[InputFile { path: path.clone(), content: content.clone() }]);
+            let mut pack = BufReader::new(File::from(pack.expect("packed")));
+            let head = next_head(&mut pack).expect("a head");
+            prop_assert_eq!(head, Some((path, content.len() as u64)));
+            let mut rest = Vec::new();
+            pack.read_to_end(&mut rest).expect("content");
+            prop_assert_eq!(rest, content);
+        }
+    }
 }

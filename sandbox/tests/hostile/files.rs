@@ -94,9 +94,10 @@ pub fn walk_up(_: &[String]) {
     attempt_call("mkdir", 83, &[text(b"/new\0"), 0o700]);
 }
 
-pub fn list_root(_: &[String]) {
+pub fn list_root(args: &[String]) {
+    let directory = args.first().map_or(".", String::as_str);
     let mut names: Vec<_> =
-        fs::read_dir(".").unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     println!("{names:?}");
 }

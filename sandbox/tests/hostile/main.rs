@@ -1,5 +1,6 @@
 //! One program, many attacks: the first argument chooses. Compiled by the tests as a static binary.
 
+mod artifacts;
 mod calls;
 mod crosstalk;
 mod endings;
@@ -54,6 +55,10 @@ const ATTACKS: &[(&str, fn(&[String]))] = &[
     ("wrong-arch", calls::wrong_architecture),
     ("x32", calls::x32),
     ("violate", calls::violate),
+    ("copy-file", artifacts::copy_file),
+    ("write-file", artifacts::write_file),
+    ("leave-artifact", artifacts::leave),
+    ("rewrite-in-background", artifacts::rewrite_in_background),
     ("network", calls::reach_network),
     ("raise-limits", calls::raise_limits),
     ("leave-secret", crosstalk::leave_secret),

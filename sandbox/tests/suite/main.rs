@@ -3,10 +3,12 @@
 
 mod common;
 
-mod build;
+mod compilers;
 mod crash;
 mod crosstalk;
 mod escape;
 mod faults;
+mod images;
 mod lifetime;
 mod resources;
+mod tools;

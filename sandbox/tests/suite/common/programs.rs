@@ -52,14 +52,16 @@ pub(crate) fn hostile() -> Arc<OwnedFd> {
 }
 
 /// Compiles it when a source file is newer; cargo cannot build one target of a package for another
-/// platform. Tests run as processes of their own and at the same time, hence the renaming.
+/// platform. Tests run as processes of their own and at the same time: one compiles, others wait.
 fn compile() -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
+    let lock = File::create(output.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
     if modified(&output).is_some_and(|built| Some(built) > newest(&sources)) {
         return output;
     }
-    let draft = output.with_extension(std::process::id().to_string());
+    let draft = output.with_extension("draft");
     let status = Command::new("rustc")
         .args(["--edition=2024", "--target=x86_64-unknown-linux-musl", "--crate-name=hostile"])
         .args(["-Copt-level=1", "-Cpanic=abort", "-Cstrip=symbols", "-o"])

@@ -20,7 +20,8 @@ const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs every probe. Gives the missing layers that are allowed to be missing; any other is an error.
 pub(crate) async fn prove(pool: &Pool, options: &Options) -> Result<Vec<Layer>, StartError> {
-    let mut missing = break_out(pool).await?;
+    let mut missing = pool.link.missing.clone();
+    missing.extend(break_out(pool).await?);
     missing.extend(eat(pool).await?);
     if timeout(REMOVAL_PATIENCE, pool.settled()).await.is_err() {
         missing.push(MissingLayer {

@@ -17,7 +17,7 @@ use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot};
 
 use crate::{
     cgroup::{Control, Knob},
-    error::{Failure, RunError, StartError, Steps},
+    error::{Failure, MissingLayer, RunError, StartError, Steps},
     protocol::{Command, Reply, Sealed, Setup},
     spawner::SPAWNER_NAME,
     sys,
@@ -33,6 +33,8 @@ pub(crate) struct Link {
     pub(crate) pid: u32,
     /// Slot `n` runs as user `first_uid + n`.
     pub(crate) first_uid: u32,
+    /// Layers the spawner had to do without.
+    pub(crate) missing: Vec<MissingLayer>,
 }
 
 /// By question: a slot may be asked to go while somebody no longer waits for it to come.
@@ -73,9 +75,9 @@ impl Link {
             .map_err(StartError::Spawner)?;
         let answer = receive::<Sealed>(&socket).await.map_err(StartError::Spawner)?;
         match answer.map(|packet| packet.message) {
-            Some(Sealed::Ready { first_uid }) => {
+            Some(Sealed::Ready { first_uid, missing }) => {
                 let waiting = Mutex::new(Some(HashMap::new()));
-                Ok((Link { socket, waiting, pid: child.id(), first_uid }, child))
+                Ok((Link { socket, waiting, pid: child.id(), first_uid, missing }, child))
             }
             Some(Sealed::Refused(missing)) => Err(StartError::Incomplete(missing)),
             None => Err(StartError::Spawner(io::ErrorKind::UnexpectedEof.into())),

@@ -20,8 +20,8 @@ pub(crate) struct Setup {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Sealed {
     /// Slot `n` will run as user and group `first_uid + n`.
-    Ready { first_uid: u32 },
-    /// The spawner has exited.
+    Ready { first_uid: u32, missing: Vec<MissingLayer> },
+    /// No slot can be made; the spawner has exited.
     Refused(Vec<MissingLayer>),
 }
 

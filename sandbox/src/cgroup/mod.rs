@@ -13,6 +13,6 @@ mod tree;
 
 pub(crate) use control::Control;
 pub(crate) use knob::Knob;
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Controller, Layout};
 pub(crate) use sweep::sweep;
 pub(crate) use tree::Tree;

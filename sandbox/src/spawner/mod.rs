@@ -4,6 +4,7 @@
 //! holds no secret, and after sealing can name no file of the host. It lives as long as its worker.
 
 mod claim;
+mod prepare;
 mod seal;
 mod serve;
 

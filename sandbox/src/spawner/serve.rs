@@ -10,12 +10,11 @@ use std::{
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
-use super::{claim::Claim, seal::seal};
+use super::prepare::{Prepared, prepare};
 use crate::{
-    cgroup::{Layout, Tree},
-    error::{Layer, MissingLayer, Steps},
+    cgroup::Tree,
+    error::Steps,
     protocol::{Command, Reply, Sealed, Setup},
-    seccomp::filter_for,
     slot::{NewSlot, SlotMaker},
     wire,
 };
@@ -33,49 +32,15 @@ struct Init {
 /// Serves one worker until it hangs up.
 pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
     let Some(packet) = wire::receive::<Setup>(control)? else { return Ok(()) };
-    let setup = packet.message;
-    let (maker, claim) = match prepare(&setup) {
+    let Prepared { maker, claim, missing } = match prepare(&packet.message.image) {
         Ok(prepared) => prepared,
-        Err(missing) => return wire::send(control, &Sealed::Refused(vec![missing]), &[]),
+        Err(missing) => return wire::send(control, &Sealed::Refused(missing), &[]),
     };
-    wire::send(control, &Sealed::Ready { first_uid: claim.first_uid }, &[])?;
+    wire::send(control, &Sealed::Ready { first_uid: claim.first_uid, missing }, &[])?;
     let mut inits = Inits::new();
     let end = obey(control, &maker, &mut inits);
     clear(maker, inits)?;
     end
-}
-
-/// Claims, plants and seals. Each failure names the layer that is missing because of it.
-fn prepare(setup: &Setup) -> Result<(SlotMaker, Claim), MissingLayer> {
-    let mut claim = Claim::take().map_err(|error| {
-        missing(Layer::Uids, "claim a block of user ids in /run/apprun", &error, "run as root")
-    })?;
-    let groups = Layout::detect().and_then(|layout| {
-        claim.list_groups(&layout)?;
-        Tree::plant(&layout, &claim.name)
-    });
-    let tree = groups.map_err(|error| {
-        let fix = "mount the cgroup file system writable and delegate it (systemd: Delegate=yes)";
-        missing(Layer::Memory, "make a control group", &error, fix)
-    })?;
-    seal(&setup.image).map_err(|error| {
-        let fix = "run as root, or give the container CAP_SYS_ADMIN and a seccomp profile that \
-                   allows namespaces";
-        missing(Layer::Namespaces, "seal the root", &error, fix)
-    })?;
-    // Built here, once, so that every slot inherits it ready-made.
-    filter_for(setup.image.profile);
-    let maker = SlotMaker {
-        tree,
-        first_uid: claim.first_uid,
-        profile: setup.image.profile,
-        overlays: setup.image.overlays.clone(),
-    };
-    Ok((maker, claim))
-}
-
-fn missing(layer: Layer, action: &str, error: &io::Error, fix: &str) -> MissingLayer {
-    MissingLayer { layer, why: format!("cannot {action}: {error}"), fix: fix.into() }
 }
 
 /// Carries out commands until the worker hangs up.

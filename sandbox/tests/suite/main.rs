@@ -10,5 +10,6 @@ mod escape;
 mod faults;
 mod images;
 mod lifetime;
+mod refusal;
 mod resources;
 mod tools;

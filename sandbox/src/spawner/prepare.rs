@@ -1,0 +1,101 @@
+//! Everything between being started and being ready: rights, user ids, groups, the sealed root.
+//!
+//! Nothing stops at the first failure: the operator gets one line for each layer that is missing.
+
+use std::io;
+
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::{claim::Claim, seal::seal};
+use crate::{
+    cgroup::{Controller, Layout, Tree},
+    error::{Layer, MissingLayer},
+    image::Image,
+    seccomp::filter_for,
+    slot::SlotMaker,
+};
+
+/// A spawner that can make slots.
+pub(super) struct Prepared {
+    pub(super) maker: SlotMaker,
+    pub(super) claim: Claim,
+    /// Layers without which slots can be made all the same.
+    pub(super) missing: Vec<MissingLayer>,
+}
+
+/// What the spawner does with each is told in `sandbox/README.md`.
+const NEEDED: [(CapabilitySet, &str); 6] = [
+    (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN"),
+    (CapabilitySet::SETUID, "CAP_SETUID"),
+    (CapabilitySet::SETGID, "CAP_SETGID"),
+    (CapabilitySet::SETPCAP, "CAP_SETPCAP"),
+    (CapabilitySet::MKNOD, "CAP_MKNOD"),
+    (CapabilitySet::CHOWN, "CAP_CHOWN"),
+];
+
+const CONTROLLERS: [(Controller, Layer); 3] = [
+    (Controller::Memory, Layer::Memory),
+    (Controller::Pids, Layer::Pids),
+    (Controller::Cpu, Layer::Cpu),
+];
+
+const DELEGATE: &str =
+    "mount the cgroup file system writable and delegate it (systemd: Delegate=yes)";
+
+pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
+    let mut missing = check_rights();
+    let claim = Claim::take().map_err(|error| {
+        let fix = "run as root with a writable /run";
+        missing.push(lacking(Layer::Uids, "claim a block of user ids in /run/apprun", &error, fix));
+    });
+    let tree = claim.and_then(|claim| {
+        plant(claim, &mut missing).map_err(|error| {
+            missing.push(lacking(Layer::Memory, "make a control group", &error, DELEGATE));
+        })
+    });
+    let sealed = seal(image).map_err(|error| {
+        let fix = "run as root, or give the container CAP_SYS_ADMIN and a seccomp profile that \
+                   allows namespaces";
+        missing.push(lacking(Layer::Namespaces, "seal the root", &error, fix));
+    });
+    let (Ok((claim, tree)), Ok(())) = (tree, sealed) else { return Err(missing) };
+    // Built here, once, so that every slot inherits it ready-made.
+    filter_for(image.profile);
+    let maker = SlotMaker {
+        tree,
+        first_uid: claim.first_uid,
+        profile: image.profile,
+        overlays: image.overlays.clone(),
+    };
+    Ok(Prepared { maker, claim, missing })
+}
+
+fn check_rights() -> Vec<MissingLayer> {
+    let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let lacking = NEEDED.iter().filter(|(capability, _)| !held.contains(*capability));
+    let names: Vec<_> = lacking.map(|(_, name)| *name).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let why = format!("this process lacks {}", names.join(", "));
+    let fix = "run as root, or add them to the unit or container".into();
+    vec![MissingLayer { layer: Layer::Privileges, why, fix }]
+}
+
+/// Makes the instance's groups; a controller that is not there is a missing layer.
+fn plant(mut claim: Claim, missing: &mut Vec<MissingLayer>) -> io::Result<(Claim, Tree)> {
+    let layout = Layout::detect()?;
+    for (controller, layer) in CONTROLLERS {
+        if !layout.roots.iter().any(|root| root.controllers.contains(&controller)) {
+            let why = format!("no cgroup hierarchy offers the {layer} controller here");
+            missing.push(MissingLayer { layer, why, fix: DELEGATE.into() });
+        }
+    }
+    claim.list_groups(&layout)?;
+    let tree = Tree::plant(&layout, &claim.name)?;
+    Ok((claim, tree))
+}
+
+fn lacking(layer: Layer, action: &str, error: &io::Error, fix: &str) -> MissingLayer {
+    MissingLayer { layer, why: format!("cannot {action}: {error}"), fix: fix.into() }
+}

@@ -1,0 +1,58 @@
+//! A sandbox that cannot isolate does not start, and says why, layer by layer.
+
+use rustix::{
+    mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
+    thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set},
+};
+use sandbox::{Ended, Image, Layer, Options, Sandbox, StartError};
+
+use crate::common::{attack, run};
+
+async fn refused(options: Options) -> Vec<Layer> {
+    match Sandbox::start(options).await.err().expect("refused") {
+        StartError::Incomplete(missing) => {
+            assert!(missing.iter().all(|layer| !layer.why.is_empty() && !layer.fix.is_empty()));
+            missing.into_iter().map(|missing| missing.layer).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The bounding set belongs to this thread, and the spawner is started from it.
+#[tokio::test]
+async fn without_its_capabilities_every_layer_that_fails_is_named() {
+    remove_capability_from_bounding_set(CapabilitySet::SYS_ADMIN).unwrap();
+
+    let layers = refused(Options::new(Image::empty())).await;
+
+    assert_eq!(layers, [Layer::Privileges, Layer::Namespaces]);
+}
+
+/// On the hybrid layout a controller can be taken away by unmounting its hierarchy, here in a mount
+/// namespace of this thread's own.
+#[tokio::test]
+async fn hybrid_a_missing_controller_is_refused_unless_it_is_allowed_by_name() {
+    #[allow(deprecated, reason = "the descriptor table is not unshared")]
+    rustix::thread::unshare(UnshareFlags::NEWNS).unwrap();
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+    unmount("/sys/fs/cgroup/cpu", UnmountFlags::DETACH).unwrap();
+    let options = Options { primed: 0, ..Options::new(Image::empty()) };
+
+    assert_eq!(refused(options.clone()).await, [Layer::Cpu]);
+    let other = Options { allow_degraded: vec![Layer::Memory], ..options.clone() };
+    assert_eq!(refused(other).await, [Layer::Cpu]);
+    let allowed = Options { allow_degraded: vec![Layer::Cpu], ..options };
+    let sandbox = Sandbox::start(allowed).await.unwrap();
+
+    assert_eq!(sandbox.missing_layers(), [Layer::Cpu]);
+    assert_eq!(run(&sandbox, attack("exit 0")).await.ended, Ended::Exited(0));
+    sandbox.stop().await;
+}
+
+#[test]
+fn layers_have_names_that_lead_back() {
+    for name in ["memory", "pids", "cpu", "kill-all", "seccomp", "network", "files", "namespaces"] {
+        assert_eq!(Layer::from_name(name).unwrap().name(), name);
+    }
+    assert_eq!(Layer::from_name("*"), None);
+}

@@ -73,7 +73,8 @@ impl Link {
             .map_err(|error| StartError::Spawner(error.into()))?;
         let socket = sys::watched(ours, Interest::READABLE | Interest::WRITABLE)
             .map_err(StartError::Spawner)?;
-        let answer = receive::<Sealed>(&socket).await.map_err(StartError::Spawner)?;
+        let answer = socket.async_io(Interest::READABLE, |socket| wire::receive::<Sealed>(socket));
+        let answer = answer.await.map_err(StartError::Spawner)?;
         match answer.map(|packet| packet.message) {
             Some(Sealed::Ready { first_uid, missing }) => {
                 let waiting = Mutex::new(Some(HashMap::new()));
@@ -154,11 +155,11 @@ pub(crate) async fn reap(mut child: Child) {
     let _ = child.wait();
 }
 
-/// Receives one packet from a nonblocking socket.
+/// Receives one small packet from a nonblocking socket.
 pub(crate) async fn receive<T: serde::de::DeserializeOwned>(
     socket: &AsyncFd<OwnedFd>,
 ) -> io::Result<Option<Packet<T>>> {
-    socket.async_io(Interest::READABLE, |socket| wire::receive(socket.as_fd())).await
+    socket.async_io(Interest::READABLE, |socket| wire::receive_small(socket.as_fd())).await
 }
 
 /// None for a reply that makes no sense: the spawner is broken.

@@ -21,6 +21,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// Largest packet. Fits the default socket buffer (212,992 bytes) with its overhead.
 pub(crate) const PACKET_BYTES: usize = 128 * 1024;
+/// Room for one packet that is known to be small. A large buffer costs a mapping each time.
+const SMALL_PACKET_BYTES: usize = 2048;
 /// Most descriptors in one packet; the kernel's own bound is 253.
 const PACKET_FDS: usize = 32;
 
@@ -55,11 +57,24 @@ pub(crate) fn send<T: Serialize>(
 
 /// Receives one packet, or None when the other side is gone.
 pub(crate) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<Packet<T>>> {
-    let mut bytes = vec![0_u8; PACKET_BYTES];
+    receive_into(socket, &mut vec![0_u8; PACKET_BYTES])
+}
+
+/// `receive` for messages without strings.
+pub(crate) fn receive_small<T: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<Packet<T>>> {
+    receive_into(socket, &mut [0_u8; SMALL_PACKET_BYTES])
+}
+
+fn receive_into<T: DeserializeOwned>(
+    socket: impl AsFd,
+    bytes: &mut [u8],
+) -> io::Result<Option<Packet<T>>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
-        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let mut slices = [IoSliceMut::new(bytes)];
         match recvmsg(&socket, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
             // A peer that died with unread packets makes the kernel say "reset" once; what it had
             // sent before is still there to be read.

@@ -15,30 +15,36 @@ use rustix::{
     },
 };
 
-/// Becomes `uid` (and the group of that number) for good, with at most the `kept` capabilities.
-pub(super) fn become_user(uid: u32, kept: CapabilitySet) -> io::Result<()> {
+/// Nothing started from here on gets capabilities by being root or by executing a file, whatever
+/// the file; what this process holds beyond `kept` is given up. Cannot be undone.
+pub(crate) fn give_up_all_but(kept: CapabilitySet) -> io::Result<()> {
     empty_bounding_set()?;
-    // Root's number means nothing from here on, and that cannot be undone.
     set_capabilities_secure_bits(
         CapabilitiesSecureBits::NO_ROOT
             | CapabilitiesSecureBits::NO_ROOT_LOCKED
             | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
             | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
     )?;
+    hold_only(kept)
+}
+
+/// Becomes `uid` (and the group of that number) for good, with at most the `kept` capabilities.
+pub(super) fn become_user(uid: u32, kept: CapabilitySet) -> io::Result<()> {
     set_keep_capabilities(!kept.is_empty())?;
     set_thread_groups(&[])?;
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
     clear_ambient_capability_set()?;
-    let nothing = CapabilitySet::empty();
-    set_capabilities(
-        None,
-        CapabilitySets { effective: kept, permitted: kept, inheritable: nothing },
-    )?;
+    hold_only(kept)?;
     set_no_new_privs(true)?;
     // Another process of the same user could otherwise look into this one.
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+fn hold_only(kept: CapabilitySet) -> io::Result<()> {
+    let inheritable = CapabilitySet::empty();
+    Ok(set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })?)
 }
 
 fn empty_bounding_set() -> io::Result<()> {

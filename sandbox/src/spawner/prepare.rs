@@ -12,7 +12,7 @@ use crate::{
     error::{Layer, MissingLayer},
     image::Image,
     seccomp::filter_for,
-    slot::SlotMaker,
+    slot::{SlotMaker, give_up_all_but},
 };
 
 /// A spawner that can make slots.
@@ -24,14 +24,27 @@ pub(super) struct Prepared {
 }
 
 /// What the spawner does with each is told in `sandbox/README.md`.
-const NEEDED: [(CapabilitySet, &str); 6] = [
+const NEEDED: [(CapabilitySet, &str); 9] = [
     (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN"),
     (CapabilitySet::SETUID, "CAP_SETUID"),
     (CapabilitySet::SETGID, "CAP_SETGID"),
     (CapabilitySet::SETPCAP, "CAP_SETPCAP"),
     (CapabilitySet::MKNOD, "CAP_MKNOD"),
     (CapabilitySet::CHOWN, "CAP_CHOWN"),
+    (CapabilitySet::FOWNER, "CAP_FOWNER"),
+    (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
+    (CapabilitySet::KILL, "CAP_KILL"),
 ];
+
+/// What making slots takes: namespaces and mounts, changing user and group, handing the parts of a
+/// build's disk to its user and writing there for an overlay, groups that another user owns, killing.
+const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::KILL);
 
 const CONTROLLERS: [(Controller, Layer); 3] = [
     (Controller::Memory, Layer::Memory),
@@ -59,6 +72,9 @@ pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
         missing.push(lacking(Layer::Namespaces, "seal the root", &error, fix));
     });
     let (Ok((claim, tree)), Ok(())) = (tree, sealed) else { return Err(missing) };
+    give_up_all_but(KEPT).map_err(|error| {
+        vec![lacking(Layer::Privileges, "give up capabilities", &error, "run as root")]
+    })?;
     // Built here, once, so that every slot inherits it ready-made.
     filter_for(image.profile);
     let maker = SlotMaker {

@@ -45,7 +45,7 @@ pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
 
 /// Carries out commands until the worker hangs up.
 fn obey(control: &OwnedFd, maker: &SlotMaker, inits: &mut Inits) -> io::Result<()> {
-    while let Some(packet) = wire::receive::<Command>(control)? {
+    while let Some(packet) = wire::receive_small::<Command>(control)? {
         match packet.message {
             Command::Make { index, steps } => make(control, maker, inits, index, steps)?,
             Command::Remove(index) => {

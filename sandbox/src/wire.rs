@@ -60,6 +60,14 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
     receive_into(socket, &mut vec![0_u8; PACKET_BYTES])
 }
 
+/// `receive` for a process that is about to become another program: giving the buffer back would
+/// cost more than letting execve do it.
+pub(crate) fn receive_and_leak<T: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<Packet<T>>> {
+    receive_into(socket, vec![0_u8; PACKET_BYTES].leak())
+}
+
 /// `receive` for messages without strings.
 pub(crate) fn receive_small<T: DeserializeOwned>(
     socket: impl AsFd,

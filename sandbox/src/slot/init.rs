@@ -11,7 +11,7 @@ use rustix::{
     process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait},
     system::{setdomainname, sethostname},
     thread::{CapabilitySet, UnshareFlags, set_name},
-    time::{ClockId, Timespec, clock_gettime},
+    time::Timespec,
 };
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
     error::{Failure, Stage, Steps},
     image::{Overlay, Profile},
     protocol::{CollectRequest, MainEnd, Status},
+    run::monotonic_ns,
     sys::{self, Forked},
     wire,
 };
@@ -124,16 +125,11 @@ fn wait_for(main: Main) -> Result<Ending, Failure> {
             }
         }
     };
-    let ended_at_ns = now_ns();
+    let ended_at_ns = monotonic_ns();
     match main.board.failure() {
         Some(failure) => Err(failure),
         None => Ok(Ending { how, launched_at_ns: main.board.launched_at_ns(), ended_at_ns }),
     }
-}
-
-pub(super) fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 fn finish(profile: Profile, socket: &OwnedFd, disk: &Disk, ending: Ending) {

@@ -21,14 +21,12 @@ use rustix::{
     thread::CapabilitySet,
 };
 
-use super::{
-    canary, disk, identity,
-    init::{SlotSetup, now_ns},
-};
+use super::{canary, disk, identity, init::SlotSetup};
 use crate::{
     error::{Failure, Stage, Steps},
     image::{Profile, TMP_DIR, WORK_DIR},
     protocol::{Launch, Request, SlotLimits},
+    run::monotonic_ns,
     seccomp::{LAUNCH_FD, filter_for},
     sys::{self, SharedPage},
     wire,
@@ -134,7 +132,7 @@ fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd) -> Result<Ready, Failure> {
 }
 
 fn receive(socket: &OwnedFd) -> io::Result<(Request, Vec<OwnedFd>)> {
-    let Some(packet) = wire::receive::<Request>(socket)? else {
+    let Some(packet) = wire::receive_and_leak::<Request>(socket)? else {
         // The worker let go of a slot it never used.
         sys::exit_now(0)
     };
@@ -210,11 +208,11 @@ fn become_program(ready: Ready, setup: &SlotSetup<'_>, board: Board) -> Failure 
         return failure;
     }
     if matches!(ready.launch, Launch::Canary) {
-        board.0.set(Board::LAUNCHED_AT, now_ns());
+        board.0.set(Board::LAUNCHED_AT, monotonic_ns());
         canary::probe(&ready.args, ready.pids);
     }
     let executed = setup.steps.take(Stage::Exec, || -> io::Result<()> {
-        board.0.set(Board::LAUNCHED_AT, now_ns());
+        board.0.set(Board::LAUNCHED_AT, monotonic_ns());
         let path: &CStr = &ready.path;
         Err(sys::exec(ready.executable.as_ref().map(AsFd::as_fd), path, &ready.args, &ready.env))
     });

@@ -11,6 +11,7 @@ use crate::{
     cgroup::{Controller, Layout, Tree},
     error::{Layer, MissingLayer},
     image::Image,
+    run::monotonic_ns,
     seccomp::filter_for,
     slot::{SlotMaker, give_up_all_but},
 };
@@ -75,8 +76,9 @@ pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
     give_up_all_but(KEPT).map_err(|error| {
         vec![lacking(Layer::Privileges, "give up capabilities", &error, "run as root")]
     })?;
-    // Built here, once, so that every slot inherits it ready-made.
+    // Both are set up at first use; every slot inherits them ready-made.
     filter_for(image.profile);
+    monotonic_ns();
     let maker = SlotMaker {
         tree,
         first_uid: claim.first_uid,

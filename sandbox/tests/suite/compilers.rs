@@ -114,3 +114,89 @@ async fn cargo_builds_a_program_with_a_build_script() {
     assert_is_elf(outcome);
     sandbox.stop().await;
 }
+
+/// Everything a runtime does that a filter could break.
+const BUSY_GO: &str = r#"package main
+
+import ("fmt"; "os"; "runtime"; "runtime/debug"; "sync"; "time")
+
+func main() {
+	var group sync.WaitGroup
+	sums := make(chan int, 100)
+	for n := 0; n < 100; n++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for i := 0; i < 3; i++ { runtime.Gosched(); time.Sleep(time.Millisecond) }
+			sums <- n
+		}()
+	}
+	group.Wait()
+	close(sums)
+	total := 0
+	for n := range sums { total += n }
+	ticker := time.NewTicker(time.Millisecond)
+	<-ticker.C
+	ticker.Stop()
+	func() {
+		defer func() { recover() }()
+		var nothing map[string]int
+		nothing["x"] = 1
+	}()
+	func() {
+		defer func() { recover() }()
+		var nobody *int
+		*nobody = 1
+	}()
+	var heap [][]byte
+	for n := 0; n < 40; n++ { heap = append(heap, make([]byte, 1<<20)) ; heap[n][n] = 1 }
+	heap = nil
+	debug.FreeOSMemory()
+	if err := os.WriteFile("/tmp/file", []byte("content"), 0o600); err != nil { panic(err) }
+	content, err := os.ReadFile("/tmp/file")
+	if err != nil { panic(err) }
+	names, err := os.ReadDir("/tmp")
+	if err != nil { panic(err) }
+	runtime.LockOSThread()
+	spin := time.Now()
+	for time.Since(spin) < 30*time.Millisecond {}
+	reader, writer, err := os.Pipe()
+	if err != nil { panic(err) }
+	go func() { writer.Write([]byte("x")); writer.Close() }()
+	reader.Read(make([]byte, 1))
+	fmt.Println(total, string(content), len(names), runtime.NumGoroutine() > 0)
+}
+"#;
+
+#[tokio::test]
+async fn a_busy_go_program_runs_under_the_narrow_filter() {
+    let builder = start().await;
+    let env = [("GOCACHE", "/work/.cache"), ("GOROOT", "/go"), ("CGO_ENABLED", "0")];
+    let files = [("go.mod", "module busy\ngo 1.22\n"), ("main.go", BUSY_GO)];
+    let program = build("/go/bin/go", &["build", "-o", "out/hello"], &env, &files);
+    let outcome = run(&builder, program).await;
+    assert_eq!(outcome.ended, Ended::Exited(0), "{}", String::from_utf8_lossy(&outcome.stderr));
+    let binary = executable(outcome.collected.unwrap());
+    builder.stop().await;
+    let sandbox = crate::common::start().await;
+    let mut program = crate::common::attack("unused");
+    program.executable = Executable::File(binary);
+    program.limits.memory_bytes = 128 << 20;
+    program.limits.pids = 64;
+
+    let outcome = run(&sandbox, program).await;
+
+    assert_eq!(crate::common::text(outcome), "4950 content 1 true\n");
+    crate::common::assert_nothing_left(&sandbox).await;
+    sandbox.stop().await;
+}
+
+/// A copy that lies on a disk, cannot be written any more, and may be executed.
+fn executable(mut file: std::fs::File) -> std::sync::Arc<std::os::fd::OwnedFd> {
+    let mut copy = tempfile::NamedTempFile::new().unwrap();
+    std::io::copy(&mut file, &mut copy).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+    copy.as_file().set_permissions(mode).unwrap();
+    let path = copy.into_temp_path();
+    std::sync::Arc::new(std::fs::File::open(&path).unwrap().into())
+}

@@ -9,6 +9,7 @@ mod crosstalk;
 mod escape;
 mod faults;
 mod images;
+mod leaks;
 mod lifetime;
 mod refusal;
 mod resources;

@@ -1,0 +1,106 @@
+//! Thousands of calls leave descriptors, threads, processes and groups as they were.
+
+use std::{fs, time::Duration};
+
+use sandbox::{Ended, Image, Options, Sandbox};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::common::{assert_nothing_left, attack, groups_of, run};
+
+/// Each round leaves processes and files behind, fails, is killed, or is dropped.
+const ROUNDS: usize = 500;
+
+#[derive(Debug, PartialEq)]
+struct Holdings {
+    worker_descriptors: usize,
+    spawner_descriptors: usize,
+    spawner_threads: usize,
+    children_of_spawner: usize,
+}
+
+impl Holdings {
+    fn of(sandbox: &Sandbox) -> Holdings {
+        let spawner = sandbox.spawner_pid();
+        let count = |path: String| fs::read_dir(path).unwrap().count();
+        let children =
+            fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children")).unwrap();
+        Holdings {
+            worker_descriptors: count("/proc/self/fd".into()),
+            spawner_descriptors: count(format!("/proc/{spawner}/fd")),
+            spawner_threads: count(format!("/proc/{spawner}/task")),
+            children_of_spawner: children.split_whitespace().count(),
+        }
+    }
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn thousands_of_calls_leave_everything_as_it_was() {
+    let options = Options { slots: 4, primed: 2, ..Options::new(Image::empty()) };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    mixed_calls(&sandbox, 20).await;
+    rest(&sandbox).await;
+    let (before, memory) = (Holdings::of(&sandbox), resident_kib(sandbox.spawner_pid()));
+
+    mixed_calls(&sandbox, ROUNDS).await;
+
+    rest(&sandbox).await;
+    assert_eq!(Holdings::of(&sandbox), before);
+    let grown = resident_kib(sandbox.spawner_pid()).saturating_sub(memory);
+    assert!(grown < 512, "the spawner grew by {grown} KiB");
+    sandbox.stop().await;
+}
+
+async fn rest(sandbox: &Sandbox) {
+    sandbox.settled().await;
+    sandbox.primed().await;
+}
+
+/// Four calls a round, at the same time.
+async fn mixed_calls(sandbox: &Sandbox, rounds: usize) {
+    for _ in 0..rounds {
+        let mut calls = JoinSet::new();
+        for name in ["exit 0", "daemons 2", "violate", "sleep"] {
+            let sandbox = sandbox.clone();
+            let mut program = attack(name);
+            program.limits.wall_time = match name {
+                "sleep" => Duration::from_millis(3),
+                _ => Duration::from_secs(20),
+            };
+            calls.spawn(async move {
+                sandbox.run(program, &CancellationToken::new()).await.unwrap();
+            });
+        }
+        while let Some(call) = calls.join_next().await {
+            call.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_runs_than_slots_wait_their_turn() {
+    let sandbox = Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(Image::empty()) })
+        .await
+        .unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let sandbox = sandbox.clone();
+        calls.spawn(async move { run(&sandbox, attack("exit 0")).await.ended });
+    }
+    let mut most_groups = 0;
+    let own = groups_of(sandbox.slot_uid(0));
+    while let Some(ended) = calls.join_next().await {
+        assert_eq!(ended.unwrap(), Ended::Exited(0));
+        let slots = fs::read_dir(&own[0]).unwrap().flatten();
+        most_groups = most_groups.max(slots.filter(|slot| slot.path().is_dir()).count());
+    }
+    assert!(most_groups <= 2, "{most_groups}");
+    assert_nothing_left(&sandbox).await;
+    sandbox.stop().await;
+}

@@ -228,6 +228,10 @@ fn judge(
     };
     match outcome.ended {
         Ended::Exited(0) => {}
+        Ended::Exited(_) if ran_out_of_disk(&log.text) => {
+            let (reason, message) = limit_reached(KillReason::DiskLimit, limits);
+            return failed(reason, message, diagnostics, log);
+        }
         Ended::Exited(status) => {
             let message = summary(&diagnostics, status);
             return failed(FailureReason::CompileError, message, diagnostics, log);
@@ -245,6 +249,14 @@ fn judge(
         Ok(artifact) => BuildOutcome::Built(Built { artifact, diagnostics, log }),
         Err(message) => failed(FailureReason::InvalidArtifact, message, diagnostics, log),
     }
+}
+
+/// A compiler or build script that reached the limit; the sandbox sees only the end of the command
+/// that had started it.
+fn ran_out_of_disk(log: &str) -> bool {
+    ["(signal: 25", "file size limit exceeded", "(os error 28)", "no space left on device"]
+        .iter()
+        .any(|sign| log.contains(sign))
 }
 
 fn verified(binary: Option<Vec<u8>>, max_bytes: u64) -> Result<Artifact, String> {

@@ -10,7 +10,7 @@ const SEGMENT_INTERPRETER: u32 = 3;
 
 /// Why a file is not a static native binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotABinary {
+pub(crate) enum NotABinary {
     /// Shorter than the header, or other magic bytes.
     #[error("it is not an ELF file")]
     NotElf,

@@ -18,7 +18,6 @@ pub use build::{
     Artifact, BuildError, BuildFailure, BuildLimits, BuildOutcome, Built, FailureReason,
 };
 pub use compiler::{Compiler, PrepareError};
-pub use elf::NotABinary;
 pub use log::BuildLog;
 pub use plan::{ArtifactKey, BuildPlan};
 pub use protocol::{FunctionResult, interpret};

@@ -97,3 +97,58 @@ fn each_once(roots: Vec<PathBuf>) -> Vec<PathBuf> {
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn machine() -> (tempfile::TempDir, Places) {
+        let home = tempfile::tempdir().unwrap();
+        let at = |path: &str| home.path().join(path);
+        for folder in [
+            "rustup/toolchains/stable-x86_64",
+            "rustup/toolchains/nightly-x86_64",
+            "share/apprun/toolchains/go",
+            "usr/local/go/bin",
+            "usr/lib/go-1.22",
+            "usr/lib/gopher",
+            "bin",
+        ] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        fs::write(at("usr/local/go/bin/go"), "").unwrap();
+        symlink(at("usr/local/go/bin/go"), at("bin/go")).unwrap();
+        let places = Places {
+            path: vec![at("bin"), at("missing")],
+            rustup_home: Some(at("rustup")),
+            data_home: Some(at("share")),
+            system: Some(at("usr")),
+            ..Places::default()
+        };
+        (home, places)
+    }
+
+    fn names(home: &Path, roots: Vec<PathBuf>) -> Vec<String> {
+        let home = home.canonicalize().unwrap();
+        roots.iter().map(|root| root.strip_prefix(&home).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn every_usual_place_is_looked_at_once() {
+        let (home, places) = machine();
+        let go = ["usr/local/go", "share/apprun/toolchains/go", "usr/lib/go-1.22"];
+        assert_eq!(names(home.path(), places.go_roots()), go);
+        assert_eq!(names(home.path(), places.rust_roots()), ["rustup/toolchains/stable-x86_64"]);
+    }
+
+    #[test]
+    fn a_configured_root_is_the_only_one() {
+        let (_home, mut places) = machine();
+        places.go_root = Some("/opt/go".into());
+        places.rust_root = Some("/opt/rust".into());
+        assert_eq!(places.go_roots(), [Path::new("/opt/go")]);
+        assert_eq!(places.rust_roots(), [Path::new("/opt/rust")]);
+    }
+}

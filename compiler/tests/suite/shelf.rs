@@ -65,11 +65,13 @@ shelf! {
     go_wrong_signature
     rust_build_script_looks_around
     rust_cargo_configuration
+    rust_deep_nesting
+    rust_disk_bomb_in_build_script
     rust_endless_constant
     rust_environment
     rust_exits_by_itself
-    rust_thread_bomb_in_build_script
     rust_hello
+    rust_huge_static
     rust_include_host_file
     rust_input_without_serde
     rust_large_integers
@@ -77,6 +79,7 @@ shelf! {
     rust_macro_bomb
     rust_missing_handler
     rust_modules
+    rust_own_lock
     rust_own_macro
     rust_own_main
     rust_own_main_panics
@@ -87,6 +90,7 @@ shelf! {
     rust_private_handler
     rust_syntax_error
     rust_terminal_codes
+    rust_thread_bomb_in_build_script
     rust_thread_panic
     rust_type_error
     rust_typed_handler

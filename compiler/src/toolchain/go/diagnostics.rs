@@ -179,4 +179,11 @@ mod tests {
             assert!(found[0].starts_with(expected), "{found:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_log_makes_it_panic(log in "((error|warning|go|a\\.go|apprun_main\\.(go|rs)|[:\\-> |^\\n\\t\\[\\]0-9]|\u{e4}){1,3}){0,30}") {
+            parsed(&log);
+        }
+    }
 }

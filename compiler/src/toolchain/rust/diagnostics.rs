@@ -137,7 +137,7 @@ fn about_handler(message: &Message<'_>, handler: Option<&(String, Function)>) ->
         return Diagnostic::error(hint);
     };
     let text = if message.text.contains("is private") {
-        "handler is private: write pub fn handler".to_owned()
+        "handler is private: put `pub` before it".to_owned()
     } else if let Some(found) = message.found_type {
         format!("handler is {found}, but must be {SIGNATURE}")
     } else {
@@ -208,7 +208,7 @@ error: could not compile `function` (lib) due to 2 previous errors; 1 warning em
         let missing = "error[E0425]: cannot find value `handler` in crate `function`\n  --> apprun_main.rs:28:21\n";
         assert!(parsed("", missing)[0].starts_with("error: no handler found: write pub fn"));
         let private = "error[E0603]: function `handler` is private\n  --> apprun_main.rs:28:21\n";
-        let expected = "handler.rs:2:8: error: handler is private: write pub fn handler";
+        let expected = "handler.rs:2:8: error: handler is private: put `pub` before it";
         assert_eq!(parsed(HANDLER, private), [expected]);
     }
 
@@ -223,5 +223,12 @@ error: could not compile `function` (lib) due to 2 previous errors; 1 warning em
         let bound = "error[E0277]: the trait bound `A: Serialize` is not satisfied\n --> apprun_main.rs:2:1";
         let found = parsed(HANDLER, bound);
         assert!(found[0].contains("`A: Serialize` is not satisfied; it must be pub fn"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_log_makes_it_panic(log in "((error|warning|go|a\\.go|apprun_main\\.(go|rs)|[:\\-> |^\\n\\t\\[\\]0-9]|\u{e4}){1,3}){0,30}") {
+            parsed(HANDLER, &log);
+        }
     }
 }

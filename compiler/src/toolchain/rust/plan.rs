@@ -34,14 +34,16 @@ pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, 
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
     };
+    // The offered crates exist in one version each: a lock that names others could not be kept.
+    let given = source.files().filter(|(path, _)| *path != "Cargo.lock");
     let mut files: Vec<_> =
-        source.files().map(|(path, content)| file(format!("source/{path}"), content)).collect();
+        given.map(|(path, content)| file(format!("source/{path}"), content)).collect();
     files.extend(author.manifest);
     files.push(file(".cargo/config.toml", manifest::cargo_config()));
     let (folder, binary) = if author.brings_main {
         ("source", author.name)
     } else {
-        files.extend(main_crate(MAIN_CRATE, &author.name, source.get("Cargo.lock")));
+        files.extend(main_crate(MAIN_CRATE, &author.name));
         ("main", MAIN_CRATE.to_owned())
     };
     Ok(BuildPlan {
@@ -57,14 +59,12 @@ pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, 
     })
 }
 
-/// The generated crate. It starts from the author's lock file, so that his versions are kept.
-pub(super) fn main_crate(name: &str, author: &str, lock: Option<&[u8]>) -> Vec<InputFile> {
-    let mut files = vec![
+/// The generated crate.
+pub(super) fn main_crate(name: &str, author: &str) -> [InputFile; 2] {
+    [
         file("main/Cargo.toml", manifest::for_main(name, author)),
         file(format!("main/{MAIN_FILE}"), MAIN),
-    ];
-    files.extend(lock.map(|lock| file("main/Cargo.lock", lock)));
-    files
+    ]
 }
 
 /// The command line of every build. Run from `/work`, where cargo reads no configuration but ours.
@@ -197,7 +197,7 @@ mod tests {
         let lib = [("Cargo.toml", manifest), ("src/lib.rs", ""), ("Cargo.lock", "# lock")];
         let plan_of_lib = planned(&lib);
         assert!(generated(&plan_of_lib, "main/Cargo.toml").contains("package = \"greet\""));
-        assert_eq!(generated(&plan_of_lib, "main/Cargo.lock"), "# lock");
+        assert!(!plan_of_lib.files.iter().any(|file| file.path.ends_with("Cargo.lock")));
         assert_eq!(generated(&plan_of_lib, "source/Cargo.toml"), manifest);
         let bin = planned(&[("Cargo.toml", manifest), ("src/main.rs", "fn main() {}")]);
         assert!(bin.artifact_path.ends_with("release/greet"));

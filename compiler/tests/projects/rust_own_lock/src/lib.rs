@@ -1,0 +1,3 @@
+pub fn handler(input: serde_json::Value) -> Result<serde_json::Value, String> {
+    Ok(input)
+}

@@ -218,11 +218,12 @@ fn judge(
     binary: Option<Vec<u8>>,
     limits: BuildLimits,
 ) -> BuildOutcome {
-    let log = BuildLog::from_output(&outcome.stderr, outcome.stderr_truncated);
+    let mut log = BuildLog::from_output(&outcome.stderr, outcome.stderr_truncated);
     let diagnostics = match plan.language {
         Language::Go => go::parse(&log.text, plan),
         Language::Rust => rust::parse(&log.text, plan),
     };
+    log.text.insert_str(0, &format!("built by {}\n", plan.toolchain));
     let failed = |reason, message, diagnostics, log| {
         BuildOutcome::Failed(BuildFailure { reason, message, diagnostics, log })
     };

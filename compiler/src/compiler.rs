@@ -31,27 +31,21 @@ impl Compiler {
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
     /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
     /// be fetched, Rust is passed over, and `toolchains` says so.
-    pub async fn prepare(toolchains: Toolchains, cache_dir: &Path) -> Result<Self, PrepareError> {
-        let mut compiler = Self { toolchains, go_cache: None, rust_cache: None };
-        if let Some(go) = &compiler.toolchains.go {
-            let inputs = [go::PACKAGES, &go::SERVE_SOURCES].concat();
-            let name = cache_name("go", &go.version.to_string(), &inputs);
-            let fill = async |staging: &Path| go::warm_up(go, staging).await;
-            compiler.go_cache = Some(cache::publish(cache_dir, &name, fill).await?);
-        }
-        if let Some(rust) = &compiler.toolchains.rust {
-            let name = cache_name("rust", &rust.identity, rust::PREPARED);
-            let fill = async |staging: &Path| rust::warm_up(rust, staging).await;
-            match cache::publish(cache_dir, &name, fill).await {
-                Ok(cache) => compiler.rust_cache = Some(cache),
-                // A machine without a way to the registry still builds Go.
-                Err(error @ PrepareError::FetchCrates { .. }) => {
-                    compiler.toolchains.pass_over_rust(format!("failed to {error}"));
-                }
-                Err(error) => return Err(error),
+    pub async fn prepare(
+        mut toolchains: Toolchains,
+        cache_dir: &Path,
+    ) -> Result<Self, PrepareError> {
+        let (go_cache, rust_cache) =
+            tokio::join!(go_cache(&toolchains, cache_dir), rust_cache(&toolchains, cache_dir));
+        let rust_cache = match rust_cache {
+            // A machine without a way to the registry still builds Go.
+            Err(error @ PrepareError::FetchCrates { .. }) => {
+                toolchains.pass_over_rust(format!("failed to {error}"));
+                None
             }
-        }
-        Ok(compiler)
+            other => other?,
+        };
+        Ok(Self { toolchains, go_cache: go_cache?, rust_cache })
     }
 
     /// What the sandbox for builds must show: toolchains and warm caches, read-only, nothing else.
@@ -127,10 +121,30 @@ fn refused(diagnostics: Refusal) -> BuildFailure {
     }
 }
 
+async fn go_cache(
+    toolchains: &Toolchains,
+    cache_dir: &Path,
+) -> Result<Option<PathBuf>, PrepareError> {
+    let Some(go) = &toolchains.go else { return Ok(None) };
+    let name = cache_name("go", &go.version.to_string(), go::warm_up_inputs());
+    let fill = async |staging: &Path| go::warm_up(go, staging).await;
+    cache::publish(cache_dir, &name, fill).await.map(Some)
+}
+
+async fn rust_cache(
+    toolchains: &Toolchains,
+    cache_dir: &Path,
+) -> Result<Option<PathBuf>, PrepareError> {
+    let Some(rust) = &toolchains.rust else { return Ok(None) };
+    let name = cache_name("rust", &rust.identity, rust::warm_up_inputs());
+    let fill = async |staging: &Path| rust::warm_up(rust, staging).await;
+    cache::publish(cache_dir, &name, fill).await.map(Some)
+}
+
 /// Everything that decides what is in a cache: the exact toolchain, and what it is warmed up with.
-fn cache_name(language: &str, identity: &str, inputs: &[&str]) -> String {
+fn cache_name(language: &str, identity: &str, inputs: Vec<String>) -> String {
     let mut hasher = Sha256::new();
-    for part in [identity].iter().chain(inputs) {
+    for part in [identity.to_owned()].iter().chain(&inputs) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

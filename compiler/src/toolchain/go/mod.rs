@@ -7,8 +7,8 @@ mod warm;
 
 pub(crate) use diagnostics::parse;
 pub(crate) use discover::{GoToolchain, discover};
-pub(crate) use plan::{SERVE_SOURCES, plan};
-pub(crate) use warm::{PACKAGES, warm_up};
+pub(crate) use plan::plan;
+pub(crate) use warm::{warm_up, warm_up_inputs};
 
 use std::path::Path;
 

@@ -22,10 +22,8 @@ const MAIN_FILE: &str = "apprun_main.go";
 /// Everything generated starts so; authors cannot use it.
 const RESERVED: &str = "apprun_";
 
-const SERVE: &str = include_str!("template/serve.go");
-const DECODE: &str = include_str!("template/decode.go");
-/// Compiled once ahead for every language version.
-pub(crate) const SERVE_SOURCES: [&str; 2] = [SERVE, DECODE];
+pub(super) const SERVE: &str = include_str!("template/serve.go");
+pub(super) const DECODE: &str = include_str!("template/decode.go");
 
 /// What the files of the root package say.
 struct RootPackage {
@@ -82,6 +80,8 @@ pub(super) fn environment() -> Vec<(String, String)> {
         ("HOME", sandbox::HOME_DIR),
         ("TMPDIR", sandbox::TMP_DIR),
         ("PATH", "/toolchains/go/bin"),
+        // As many as the limits allow cores: on a large machine it would start hundreds of threads.
+        ("GOMAXPROCS", "2"),
         ("GOROOT", "/toolchains/go"),
         ("GOCACHE", super::CACHE),
         ("GOPATH", "/home/go"),

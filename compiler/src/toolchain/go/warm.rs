@@ -15,7 +15,7 @@ use crate::{
 
 /// With all that these stand on, about nine tenths of what handlers import. Anything else is
 /// compiled where it is needed.
-pub(crate) const PACKAGES: &[&str] = &[
+const PACKAGES: &[&str] = &[
     "bufio",
     "cmp",
     "compress/gzip",
@@ -59,6 +59,15 @@ pub(crate) const PACKAGES: &[&str] = &[
 
 /// Build lines lift single files to newer versions; older ones than this share its compiled form.
 const OLDEST_MINOR: u16 = 18;
+
+/// All that decides what a warm-up makes, besides the toolchain.
+pub(crate) fn warm_up_inputs() -> Vec<String> {
+    let mut inputs: Vec<_> = PACKAGES.iter().map(|package| (*package).to_owned()).collect();
+    inputs.extend([plan::SERVE, plan::DECODE].map(str::to_owned));
+    inputs.extend(plan::build_args(None, &[]));
+    inputs.extend(plan::environment().into_iter().map(|(name, value)| format!("{name}={value}")));
+    inputs
+}
 
 /// Fills `directory`, which becomes the lower layer of every Go build.
 pub(crate) async fn warm_up(toolchain: &GoToolchain, directory: &Path) -> Result<(), PrepareError> {

@@ -12,7 +12,8 @@ mod warm;
 pub(crate) use diagnostics::parse;
 pub(crate) use discover::{RustToolchain, discover};
 pub(crate) use plan::plan;
-pub(crate) use warm::{PREPARED, warm_up};
+use warm::PREPARED;
+pub(crate) use warm::{warm_up, warm_up_inputs};
 
 use std::path::{Path, PathBuf};
 

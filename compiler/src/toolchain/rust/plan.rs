@@ -77,9 +77,10 @@ pub(super) fn build_args(folder: &str, binary: &str) -> Vec<String> {
 
 /// The whole environment of cargo: nothing else is visible to build scripts and macros.
 pub(super) fn environment() -> Vec<(String, String)> {
-    // Paths inside the binary and in panics start at the root of the source.
-    let rename_paths =
-        "--remap-path-prefix=/work/source/=\u{1f}--remap-path-prefix=/cache/rust/vendor/=crates/";
+    // Paths inside the binary and in panics start at the root of the source. The linker would start
+    // a thread per core of the machine.
+    let flags = "--remap-path-prefix=/work/source/=\u{1f}--remap-path-prefix=/cache/rust/vendor/=crates/\
+                 \u{1f}-Clink-arg=--threads=2";
     env(&[
         ("HOME", sandbox::HOME_DIR),
         ("TMPDIR", sandbox::TMP_DIR),
@@ -87,11 +88,13 @@ pub(super) fn environment() -> Vec<(String, String)> {
         ("CARGO_HOME", "/home/cargo"),
         ("RUSTC", super::RUSTC),
         ("CARGO_NET_OFFLINE", "true"),
+        // As many as the limits allow cores.
+        ("CARGO_BUILD_JOBS", "2"),
         ("CARGO_INCREMENTAL", "0"),
         ("CARGO_TARGET_DIR", "/work/target"),
         ("CARGO_BUILD_BUILD_DIR", super::BUILD_CACHE),
         ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
-        ("CARGO_ENCODED_RUSTFLAGS", rename_paths),
+        ("CARGO_ENCODED_RUSTFLAGS", flags),
         ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", super::LLD),
         ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "/cache/rust/linker/ld"),
     ])

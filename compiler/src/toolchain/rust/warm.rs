@@ -40,7 +40,7 @@ const START: &str = include_str!("template/linker/start.rs");
 const DSO_HANDLE: &str = include_str!("template/linker/dso_handle.rs");
 const LD: &str = include_str!("template/linker/ld.rs");
 /// All of it: other content makes another cache, and other artifacts.
-pub(crate) const PREPARED: &[&str] =
+pub(super) const PREPARED: &[&str] =
     &[CRATES, CRATES_LOCK, SERVE_MANIFEST, SERVE_CODE, EXAMPLE, START, DSO_HANDLE, LD];
 
 /// Other names than any build uses, so that nothing of the example is ever taken for a build's own.
@@ -53,6 +53,14 @@ pub(super) const VENDOR_DIR: &str = "vendor";
 pub(super) const SERVE_DIR: &str = "serve";
 pub(super) const LINKER_DIR: &str = "linker";
 pub(super) const BUILD_DIR: &str = "build";
+
+/// All that decides what a warm-up makes, besides the toolchain.
+pub(crate) fn warm_up_inputs() -> Vec<String> {
+    let mut inputs: Vec<_> = PREPARED.iter().map(|part| (*part).to_owned()).collect();
+    inputs.extend(plan::build_args("main", EXAMPLE_MAIN));
+    inputs.extend(plan::environment().into_iter().map(|(name, value)| format!("{name}={value}")));
+    inputs
+}
 
 /// Fills `directory`. Fetches the offered crates over the network, once, with the operator's own
 /// cargo settings.

@@ -11,7 +11,7 @@ fn main() {
     let is_library = args.iter().any(|arg| arg == "-shared");
     let mut linker = Command::new(LLD);
     linker.args(["-flavor", "gnu"]).args(args);
-    linker.arg("-L/lib64").arg(format!("{KIT}/libdso_handle.rlib"));
+    linker.arg("--threads=2").arg("-L/lib64").arg(format!("{KIT}/libdso_handle.rlib"));
     if !is_library {
         linker.args(["-dynamic-linker", "/lib64/ld-linux-x86-64.so.2"]);
         linker.arg(format!("{KIT}/libstart.rlib"));

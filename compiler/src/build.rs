@@ -224,31 +224,33 @@ fn judge(
         Language::Rust => rust::parse(&log.text, plan),
     };
     log.text.insert_str(0, &format!("built by {}\n", plan.toolchain));
-    let failed = |reason, message, diagnostics, log| {
-        BuildOutcome::Failed(BuildFailure { reason, message, diagnostics, log })
-    };
-    match outcome.ended {
-        Ended::Exited(0) => {}
-        Ended::Exited(_) if ran_out_of_disk(&log.text) => {
-            let (reason, message) = limit_reached(KillReason::DiskLimit, limits);
-            return failed(reason, message, diagnostics, log);
-        }
-        Ended::Exited(status) => {
-            let message = summary(&diagnostics, status);
-            return failed(FailureReason::CompileError, message, diagnostics, log);
-        }
-        Ended::Signalled(signal) => {
-            let message = format!("the compiler was ended by signal {signal}");
-            return failed(FailureReason::CompileError, message, diagnostics, log);
-        }
-        Ended::Killed(kill) => {
-            let (reason, message) = limit_reached(kill, limits);
-            return failed(reason, message, diagnostics, log);
+    match verdict(outcome, binary, &log, &diagnostics, limits) {
+        Ok(artifact) => BuildOutcome::Built(Built { artifact, diagnostics, log }),
+        Err((reason, message)) => {
+            BuildOutcome::Failed(BuildFailure { reason, message, diagnostics, log })
         }
     }
-    match verified(binary, limits.artifact_bytes) {
-        Ok(artifact) => BuildOutcome::Built(Built { artifact, diagnostics, log }),
-        Err(message) => failed(FailureReason::InvalidArtifact, message, diagnostics, log),
+}
+
+fn verdict(
+    outcome: &Outcome,
+    binary: Option<Vec<u8>>,
+    log: &BuildLog,
+    diagnostics: &[Diagnostic],
+    limits: BuildLimits,
+) -> Result<Artifact, (FailureReason, String)> {
+    match outcome.ended {
+        Ended::Exited(0) => verified(binary, limits.artifact_bytes)
+            .map_err(|message| (FailureReason::InvalidArtifact, message)),
+        Ended::Exited(_) if ran_out_of_disk(&log.text) => {
+            Err(limit_reached(KillReason::DiskLimit, limits))
+        }
+        Ended::Exited(status) => Err((FailureReason::CompileError, summary(diagnostics, status))),
+        Ended::Signalled(signal) => {
+            let message = format!("the compiler was ended by signal {signal}");
+            Err((FailureReason::CompileError, message))
+        }
+        Ended::Killed(kill) => Err(limit_reached(kill, limits)),
     }
 }
 

@@ -7,8 +7,7 @@ use std::{
 
 use sandbox::{Access, Bind};
 
-/// Where every Go toolchain stands inside the build image.
-const ROOT: &str = "/toolchains/go";
+use super::layout::ROOT;
 
 /// An installed Go that can build.
 #[derive(Debug, Clone)]

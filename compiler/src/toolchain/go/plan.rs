@@ -3,6 +3,7 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
+use super::layout;
 use crate::{
     plan::{BuildPlan, Refusal, env, file},
     toolchain::{
@@ -53,7 +54,7 @@ pub(crate) fn plan(
     Ok(BuildPlan {
         language: Language::Go,
         toolchain: toolchain.to_owned(),
-        program: super::GO.into(),
+        program: layout::GO.into(),
         args: build_args(Some("/work/out/function"), &[target]),
         env: environment(),
         files,
@@ -82,8 +83,8 @@ pub(super) fn environment() -> Vec<(String, String)> {
         ("PATH", "/toolchains/go/bin"),
         // As many as the limits allow cores: on a large machine it would start hundreds of threads.
         ("GOMAXPROCS", "2"),
-        ("GOROOT", "/toolchains/go"),
-        ("GOCACHE", super::CACHE),
+        ("GOROOT", layout::ROOT),
+        ("GOCACHE", layout::CACHE),
         ("GOPATH", "/home/go"),
         ("GOOS", "linux"),
         ("GOARCH", "amd64"),

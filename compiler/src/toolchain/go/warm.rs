@@ -6,7 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{CACHE, GO, GoToolchain, plan};
+use super::{
+    GoToolchain,
+    layout::{CACHE, GO},
+    plan,
+};
 use crate::{
     PrepareError,
     cache::{Use, open_to_builds},

@@ -7,7 +7,7 @@ use std::{
 
 use sandbox::{Access, Bind, Tool, run_tool};
 
-use super::{HOST, TARGET};
+use super::layout::{HOST, ROOT, TARGET};
 
 /// An installed Rust that can build for musl.
 #[derive(Debug, Clone)]
@@ -86,11 +86,7 @@ fn release(version: &str) -> Option<(u16, u16, u16)> {
 
 impl RustToolchain {
     pub(crate) fn binds(&self) -> Vec<Bind> {
-        vec![Bind {
-            source: self.root.clone(),
-            target: "/toolchains/rust".into(),
-            access: Access::ReadOnly,
-        }]
+        vec![Bind { source: self.root.clone(), target: ROOT.into(), access: Access::ReadOnly }]
     }
 }
 

@@ -1,7 +1,10 @@
 //! The two manifests of a Rust build: the author's crate, where none came with the source, and the
 //! crate with the generated `main`.
 
-use super::{SERVE, plan::MAIN_FILE};
+use super::{
+    layout::{SERVE, VENDOR},
+    plan::MAIN_FILE,
+};
 
 /// Crates a source without a manifest may use. The same set with the same features as the generated
 /// main's, or the compiled ones would not be found again.
@@ -37,7 +40,7 @@ pub(super) fn cargo_config() -> String {
     format!(
         "[source.crates-io]\nreplace-with = \"offered\"\n\n\
          [source.offered]\ndirectory = {:?}\n",
-        super::VENDOR
+        VENDOR
     )
 }
 

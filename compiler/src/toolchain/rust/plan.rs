@@ -3,7 +3,7 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
-use super::manifest;
+use super::{layout, manifest, warm::PREPARED};
 use crate::{
     plan::{BuildPlan, Refusal, env, file},
     toolchain::{
@@ -49,12 +49,12 @@ pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, 
     Ok(BuildPlan {
         language: Language::Rust,
         toolchain: toolchain.to_owned(),
-        program: super::CARGO.into(),
+        program: layout::CARGO.into(),
         args: build_args(folder, &binary),
         env: environment(),
         files,
-        artifact_path: format!("target/{}/release/{binary}", super::TARGET),
-        prepared: super::PREPARED,
+        artifact_path: format!("target/{}/release/{binary}", layout::TARGET),
+        prepared: PREPARED,
         handler: author.handler,
     })
 }
@@ -70,7 +70,7 @@ pub(super) fn main_crate(name: &str, author: &str) -> [InputFile; 2] {
 /// The command line of every build. Run from `/work`, where cargo reads no configuration but ours.
 pub(super) fn build_args(folder: &str, binary: &str) -> Vec<String> {
     let manifest = format!("/work/{folder}/Cargo.toml");
-    let flags = ["build", "--release", "--offline", "--target", super::TARGET, "--color", "never"];
+    let flags = ["build", "--release", "--offline", "--target", layout::TARGET, "--color", "never"];
     let what = ["--manifest-path", &manifest, "--bin", binary];
     flags.iter().chain(&what).map(|arg| (*arg).to_owned()).collect()
 }
@@ -86,16 +86,16 @@ pub(super) fn environment() -> Vec<(String, String)> {
         ("TMPDIR", sandbox::TMP_DIR),
         ("PATH", "/toolchains/rust/bin"),
         ("CARGO_HOME", "/home/cargo"),
-        ("RUSTC", super::RUSTC),
+        ("RUSTC", layout::RUSTC),
         ("CARGO_NET_OFFLINE", "true"),
         // As many as the limits allow cores.
         ("CARGO_BUILD_JOBS", "2"),
         ("CARGO_INCREMENTAL", "0"),
         ("CARGO_TARGET_DIR", "/work/target"),
-        ("CARGO_BUILD_BUILD_DIR", super::BUILD_CACHE),
+        ("CARGO_BUILD_BUILD_DIR", layout::BUILD_CACHE),
         ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
         ("CARGO_ENCODED_RUSTFLAGS", flags),
-        ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", super::LLD),
+        ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", layout::LLD),
         ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "/cache/rust/linker/ld"),
     ])
 }

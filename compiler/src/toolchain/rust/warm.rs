@@ -3,9 +3,16 @@
 
 use std::{env, fs, os::unix::fs::symlink, path::Path, time::Duration};
 
-use sandbox::{Access, Bind, InputFile, Tool, run_tool};
+use sandbox::{InputFile, Tool, run_tool};
 
-use super::{BUILD_CACHE, LINKER_KIT, LLD, RUSTC, RustToolchain, TARGET, manifest, plan};
+use super::{
+    RustToolchain,
+    layout::{
+        self, BUILD_CACHE, BUILD_DIR, CARGO, LIBRARIES_DIR, LINKER_DIR, LINKER_KIT, LLD, RUSTC,
+        SERVE_DIR, TARGET, VENDOR_DIR,
+    },
+    manifest, plan,
+};
 use crate::{
     PrepareError,
     cache::{Use, open_to_builds},
@@ -47,13 +54,6 @@ pub(super) const PREPARED: &[&str] =
 const EXAMPLE_CRATE: &str = "apprun_example";
 const EXAMPLE_MAIN: &str = "apprun-example-main";
 
-/// Sub-directories of a published cache.
-pub(super) const LIBRARIES_DIR: &str = "lib";
-pub(super) const VENDOR_DIR: &str = "vendor";
-pub(super) const SERVE_DIR: &str = "serve";
-pub(super) const LINKER_DIR: &str = "linker";
-pub(super) const BUILD_DIR: &str = "build";
-
 /// All that decides what a warm-up makes, besides the toolchain.
 pub(crate) fn warm_up_inputs() -> Vec<String> {
     let mut inputs: Vec<_> = PREPARED.iter().map(|part| (*part).to_owned()).collect();
@@ -77,9 +77,9 @@ pub(crate) async fn warm_up(
         &[("Cargo.toml", SERVE_MANIFEST), ("lib.rs", SERVE_CODE)],
     )?;
     let mut binds = toolchain.binds();
-    binds.extend(super::read_only_binds(directory));
+    binds.extend(layout::read_only_binds(directory));
     let writable = [(linker.as_path(), LINKER_KIT), (build.as_path(), BUILD_CACHE)];
-    let warm_up = WarmUp::start("rust-warm-up", binds, super::library_links(), &writable).await?;
+    let warm_up = WarmUp::start("rust-warm-up", binds, layout::library_links(), &writable).await?;
     make_linker_kit(&warm_up).await?;
     for (folder, binary, files) in [
         ("main", EXAMPLE_MAIN, example("lib", EXAMPLE)),
@@ -87,7 +87,7 @@ pub(crate) async fn warm_up(
         ("source", EXAMPLE_CRATE, example("[bin]", EXAMPLE_PROGRAM)),
     ] {
         let args = plan::build_args(folder, binary);
-        warm_up.run(super::CARGO, args, plan::environment(), files).await?;
+        warm_up.run(CARGO, args, plan::environment(), files).await?;
     }
     warm_up.finish().await;
     let leave = |_: &fs::File| Ok(());
@@ -199,9 +199,4 @@ async fn make_linker_kit(warm_up: &WarmUp) -> Result<(), PrepareError> {
         warm_up.run(RUSTC, args, plan::environment(), vec![file(name, code)]).await?;
     }
     Ok(())
-}
-
-/// What builds see of a published cache, besides the compiled crates.
-pub(super) fn read_only(directory: &Path, name: &str, target: &str) -> Bind {
-    Bind { source: directory.join(name), target: target.into(), access: Access::ReadOnly }
 }

@@ -1,3 +1,5 @@
+paint::paint!();
+
 pub fn handler(_: ()) -> Result<(), String> {
     Ok(())
 }

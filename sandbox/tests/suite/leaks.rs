@@ -97,7 +97,7 @@ async fn more_runs_than_slots_wait_their_turn() {
     let own = groups_of(sandbox.slot_uid(0));
     while let Some(ended) = calls.join_next().await {
         assert_eq!(ended.unwrap(), Ended::Exited(0));
-        let slots = fs::read_dir(&own[0]).unwrap().flatten();
+        let slots = fs::read_dir(&own[0].path).unwrap().flatten();
         most_groups = most_groups.max(slots.filter(|slot| slot.path().is_dir()).count());
     }
     assert!(most_groups <= 2, "{most_groups}");

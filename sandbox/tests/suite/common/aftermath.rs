@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,12 +29,24 @@ pub(crate) async fn assert_nothing_left(sandbox: &Sandbox) {
     let first_uid = sandbox.slot_uid(0);
     assert_eq!(processes_of(first_uid), Vec::<String>::new());
     for group in groups_of(first_uid) {
-        assert_eq!(subdirectories(&group), Vec::<PathBuf>::new());
+        assert_eq!(subdirectories(&group.path), Vec::<PathBuf>::new());
     }
 }
 
 async fn settle(sandbox: &Sandbox) {
     timeout(Duration::from_secs(30), sandbox.settled()).await.expect("a slot is never removed");
+}
+
+/// A control group. Its name is used again as soon as it is gone, its inode number is not.
+pub(crate) struct Group {
+    pub(crate) path: PathBuf,
+    inode: u64,
+}
+
+impl Group {
+    pub(crate) fn is_gone(&self) -> bool {
+        fs::metadata(&self.path).map_or(true, |meta| meta.ino() != self.inode)
+    }
 }
 
 /// Names of processes with a user id of that block, but for dead orphans that are the host's to reap.
@@ -54,10 +67,14 @@ pub(crate) fn processes_of(first_uid: u32) -> Vec<String> {
 }
 
 /// The instance's own groups in every hierarchy.
-pub(crate) fn groups_of(first_uid: u32) -> Vec<PathBuf> {
+pub(crate) fn groups_of(first_uid: u32) -> Vec<Group> {
     let listing = format!("/run/apprun/block-{}", (first_uid - FIRST_UID) / BLOCK_UIDS);
     let groups = fs::read_to_string(listing).unwrap();
-    groups.lines().map(PathBuf::from).filter(|group| group.exists()).collect()
+    let group = |path: &str| {
+        let inode = fs::metadata(path).ok()?.ino();
+        Some(Group { path: path.into(), inode })
+    };
+    groups.lines().filter_map(group).collect()
 }
 
 fn subdirectories(directory: &Path) -> Vec<PathBuf> {

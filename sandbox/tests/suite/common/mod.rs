@@ -4,7 +4,7 @@
 mod aftermath;
 mod programs;
 
-pub(crate) use aftermath::{assert_nothing_left, groups_of, processes_of};
+pub(crate) use aftermath::{Group, assert_nothing_left, groups_of, processes_of};
 pub(crate) use programs::{attack, go_root, hostile, limits, rust_root};
 
 use std::collections::BTreeMap;

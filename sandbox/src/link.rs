@@ -10,10 +10,11 @@ use std::{
     path::Path,
     process::{Child, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rustix::process::{PidfdFlags, pidfd_open};
-use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot};
+use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot, time::timeout};
 
 use crate::{
     cgroup::{Control, Knob},
@@ -23,6 +24,10 @@ use crate::{
     sys,
     wire::{self, Packet},
 };
+
+/// How long the spawner may take for anything. A slot takes it about a millisecond, and a fork bomb
+/// is dead before its removal is asked for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A live spawner.
 pub(crate) struct Link {
@@ -124,7 +129,14 @@ impl Link {
         let sent =
             self.socket.async_io(Interest::WRITABLE, |socket| wire::send(socket, &command, &[]));
         sent.await.ok()?;
-        receiver.await.ok()
+        match timeout(PATIENCE, receiver).await {
+            Ok(answer) => answer.ok(),
+            Err(_) => {
+                // A spawner that hangs is as good as dead.
+                self.hang_up();
+                None
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
@@ -145,12 +157,14 @@ fn spawn(executable: &Path, socket: OwnedFd) -> io::Result<Child> {
         .spawn()
 }
 
-/// Waits until the spawner has exited, and reaps it.
+/// Waits until the spawner has exited, and reaps it. One that does not go is killed.
 pub(crate) async fn reap(mut child: Child) {
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
     let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
-    if let Some(Ok(pidfd)) = pidfd.map(|fd| sys::watched(fd, Interest::READABLE)) {
-        let _ = pidfd.readable().await;
+    if let Some(Ok(pidfd)) = pidfd.map(|fd| sys::watched(fd, Interest::READABLE))
+        && timeout(PATIENCE, pidfd.readable()).await.is_err()
+    {
+        let _ = child.kill();
     }
     let _ = child.wait();
 }

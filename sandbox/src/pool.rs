@@ -179,7 +179,7 @@ impl Pool {
 
     /// Asks the spawner for a new slot. Whatever becomes of the wait, the index finds its way back.
     async fn make(&self) -> Result<Slot, RunError> {
-        let index = self.lock().free.pop_first().ok_or(RunError::Unavailable)?;
+        let index = self.free_index().await?;
         let mut place = Place { index, pidfd: None, permit: None, bin: self.bin.clone() };
         let SlotHandle { socket, pidfd, control } = self.link.make(index, self.steps()).await?;
         place.pidfd = Some(pidfd.try_clone()?);
@@ -188,6 +188,19 @@ impl Pool {
             live: Live { socket: sys::watched(socket, Interest::READABLE)?, pidfd, control },
             place,
         })
+    }
+
+    /// There are as many indices as slots can be wanted; one may still be on its way back.
+    async fn free_index(&self) -> Result<u32, RunError> {
+        loop {
+            if let Some(index) = self.lock().free.pop_first() {
+                return Ok(index);
+            }
+            tokio::select! {
+                () = self.until(|shelf| !shelf.free.is_empty()) => {}
+                () = self.gone.cancelled() => return Err(RunError::Unavailable),
+            }
+        }
     }
 
     /// Makes a slot and waits until everything in it is ready for a request.

@@ -18,7 +18,7 @@ use crate::{
     error::RunError,
     memory_file,
     outcome::{Ended, KillReason, Outcome, Usage},
-    pool::Pool,
+    pool::Slot,
     program::{Collect, Executable, Limits, Program},
     protocol::{CollectRequest, Launch, Request, SlotLimits},
     slot::{Probe, pack_files},
@@ -78,9 +78,9 @@ impl Order {
     }
 }
 
-/// Runs an order in a fresh slot. Dropping the future kills the run.
+/// Runs an order in the slot that `slot` brings. Dropping the future kills the run.
 pub(crate) async fn run(
-    pool: &Pool,
+    slot: impl Future<Output = Result<Slot, RunError>>,
     order: Order,
     cancel: &CancellationToken,
 ) -> Result<Outcome, RunError> {
@@ -88,7 +88,7 @@ pub(crate) async fn run(
     let slot = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(cancelled_in_the_queue()),
-        slot = pool.take() => slot?,
+        slot = slot => slot?,
     };
     slot.control().set_limits(&order.limits)?;
     let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;

@@ -6,11 +6,11 @@
 use std::{
     path::PathBuf,
     process::Child,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     image::Image,
     link::{self, Link},
     outcome::Outcome,
-    pool::Pool,
+    pool::{Pool, Slot},
     program::Program,
     protocol::Setup,
     run::{self, Order},
@@ -73,14 +73,18 @@ struct Handle {
 
 struct Shared {
     options: Options,
-    /// Of the living spawner.
-    pool: RwLock<Arc<Pool>>,
+    /// Of the newest spawner.
+    pool: watch::Sender<Arc<Pool>>,
+    /// No new runs; those that go on may end.
+    closing: CancellationToken,
+    /// Everything ends now.
     stopping: CancellationToken,
     missing: Vec<Layer>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.shared.closing.cancel();
         self.shared.stopping.cancel();
     }
 }
@@ -101,7 +105,8 @@ impl Sandbox {
         let _ = pool.steps.set(Steps { fail_at: options.fail_at });
         let shared = Arc::new(Shared {
             options,
-            pool: RwLock::new(pool),
+            pool: watch::Sender::new(pool),
+            closing: CancellationToken::new(),
             stopping: CancellationToken::new(),
             missing,
         });
@@ -117,13 +122,13 @@ impl Sandbox {
         cancel: &CancellationToken,
     ) -> Result<Outcome, RunError> {
         let order = Order::from_program(program)?;
-        let pool = self.handle.shared.pool();
-        run::run(&pool, order, cancel).await
+        run::run(self.handle.shared.take_slot(), order, cancel).await
     }
 
     /// Waits for runs that still go on, removes every slot and ends the spawner. Cancel runs first
     /// to stop at once.
     pub async fn stop(self) {
+        self.handle.shared.closing.cancel();
         self.handle.shared.pool().close().await;
         self.handle.shared.stopping.cancel();
         let supervisor =
@@ -162,7 +167,25 @@ impl Sandbox {
 
 impl Shared {
     fn pool(&self) -> Arc<Pool> {
-        Arc::clone(&self.pool.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.pool.borrow())
+    }
+
+    /// Takes a slot, from the next spawner when this one dies meanwhile.
+    async fn take_slot(&self) -> Result<Slot, RunError> {
+        let mut pools = self.pool.subscribe();
+        loop {
+            let pool = Arc::clone(&pools.borrow_and_update());
+            match pool.take().await {
+                Err(RunError::Unavailable) if !self.closing.is_cancelled() => {
+                    // A spawner that is dead, or about to be found so.
+                    tokio::select! {
+                        _ = pools.changed() => {}
+                        () = self.closing.cancelled() => return Err(RunError::Unavailable),
+                    }
+                }
+                other => return other,
+            }
+        }
     }
 }
 
@@ -204,6 +227,8 @@ async fn supervise(shared: Arc<Shared>, mut child: Child) {
             }
         }
         tracing::error!(image = shared.options.image.name, "the spawner died and is replaced");
+        // It may live on, deaf.
+        let _ = child.kill();
         link::reap(child).await;
         child = match replace(&shared).await {
             Some(child) => child,
@@ -218,7 +243,7 @@ async fn replace(shared: &Shared) -> Option<Child> {
     loop {
         match start_spawner(&shared.options).await {
             Ok((pool, child)) => {
-                *shared.pool.write().unwrap_or_else(PoisonError::into_inner) = pool;
+                shared.pool.send_replace(pool);
                 return Some(child);
             }
             Err(error) => tracing::error!(%error, "failed to replace the spawner"),

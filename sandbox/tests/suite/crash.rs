@@ -40,9 +40,24 @@ async fn a_killed_spawner_loses_its_runs_and_is_replaced() {
     kill(old);
 
     assert!(matches!(running.await.unwrap(), Err(RunError::Lost)));
-    until(|| sandbox.spawner_pid() != old).await;
     assert_eq!(run(&sandbox, attack("exit 4")).await.ended, Ended::Exited(4));
+    assert_ne!(sandbox.spawner_pid(), old);
     assert_nothing_left(&sandbox).await;
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_spawner_that_hangs_is_replaced() {
+    let sandbox = start().await;
+    let old = sandbox.spawner_pid();
+    kill_process(Pid::from_raw(old as i32).unwrap(), Signal::STOP).unwrap();
+
+    // Waits for the old one until patience ends, then for the new one.
+    let outcome = run(&sandbox, attack("exit 4")).await;
+
+    assert_eq!(outcome.ended, Ended::Exited(4));
+    assert_ne!(sandbox.spawner_pid(), old);
+    assert!(!Path::new(&format!("/proc/{old}")).exists());
     sandbox.stop().await;
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use sandbox::{
-    Access, Bind, Collect, Ended, Image, InputFile, Options, Outcome, Overlay, Profile, Program,
-    Sandbox,
+    Access, Bind, Collect, Ended, Image, InputFile, KillReason, Options, Outcome, Overlay, Profile,
+    Program, Sandbox,
 };
 use tempfile::TempDir;
 
@@ -159,6 +159,29 @@ async fn a_build_cannot_leave_either() {
     listing.args.push("/proc".into());
     let listing = text(run(&sandbox, listing).await);
     assert!(listing.contains("\"2\"") && !listing.contains("\"1\""), "{listing}");
+
+    assert_nothing_left(&sandbox).await;
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_build_is_held_by_its_limits_too() {
+    let sandbox = start(image(Vec::new(), Vec::new())).await;
+    let limited = |name: &str| {
+        let mut program = build(name);
+        program.limits.wall_time = std::time::Duration::from_millis(700);
+        program.limits.pids = 64;
+        program
+    };
+
+    let bomb = run(&sandbox, limited("stubborn-fork-bomb")).await;
+    let expected = [KillReason::Timeout, KillReason::OutOfMemory].map(Ended::Killed);
+    assert!(expected.contains(&bomb.ended), "{:?}", bomb.ended);
+    assert!(bomb.collected.is_none());
+    let full = run(&sandbox, limited("fill-disk")).await;
+    assert_eq!(full.ended, Ended::Killed(KillReason::DiskLimit));
+    let daemons = run(&sandbox, limited("daemons 12")).await;
+    assert_eq!(daemons.ended, Ended::Exited(0));
 
     assert_nothing_left(&sandbox).await;
     sandbox.stop().await;

@@ -1,12 +1,14 @@
 //! A sandbox that cannot isolate does not start, and says why, layer by layer.
 
+use std::time::Duration;
+
 use rustix::{
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
     thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set},
 };
-use sandbox::{Ended, Image, Layer, Options, Sandbox, StartError};
+use sandbox::{Ended, Image, KillReason, Layer, Options, Sandbox, StartError};
 
-use crate::common::{attack, run};
+use crate::common::{assert_nothing_left, attack, run};
 
 async fn refused(options: Options) -> Vec<Layer> {
     match Sandbox::start(options).await.err().expect("refused") {
@@ -46,6 +48,34 @@ async fn hybrid_a_missing_controller_is_refused_unless_it_is_allowed_by_name() {
 
     assert_eq!(sandbox.missing_layers(), [Layer::Cpu]);
     assert_eq!(run(&sandbox, attack("exit 0")).await.ended, Ended::Exited(0));
+    sandbox.stop().await;
+}
+
+/// The same suite of endings with v1 alone: no cgroup2 mount beside it.
+#[tokio::test]
+async fn hybrid_without_its_v2_mount_limits_and_kills_all_the_same() {
+    #[allow(deprecated, reason = "the descriptor table is not unshared")]
+    rustix::thread::unshare(UnshareFlags::NEWNS).unwrap();
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+    unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH).unwrap();
+    let options = Options { slots: 2, primed: 0, ..Options::new(Image::empty()) };
+    let sandbox = Sandbox::start(options).await.unwrap();
+
+    for (name, reason) in [
+        ("eat", KillReason::OutOfMemory),
+        ("child-eats", KillReason::OutOfMemory),
+        ("thread-bomb", KillReason::PidsLimit),
+        ("spin-in-children", KillReason::CpuLimit),
+    ] {
+        let mut program = attack(name);
+        program.limits.cpu_time = Duration::from_millis(300);
+        assert_eq!(run(&sandbox, program).await.ended, Ended::Killed(reason), "{name}");
+    }
+    let mut bomb = attack("stubborn-fork-bomb");
+    bomb.limits.wall_time = Duration::from_millis(300);
+    assert!(matches!(run(&sandbox, bomb).await.ended, Ended::Killed(_)));
+    assert_eq!(run(&sandbox, attack("daemons 10")).await.ended, Ended::Exited(0));
+    assert_nothing_left(&sandbox).await;
     sandbox.stop().await;
 }
 

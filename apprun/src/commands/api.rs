@@ -19,7 +19,9 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let listener = wiring::listen(config.http_addr).await?;
     let backbone = wiring::Backbone::connect(database_url).await?;
     let state = backbone.api(&config, jwt_secret, started_at, GRACE);
-    tracing::info!(address = %config.http_addr, "the API is listening");
+    // The port is only known now if the configuration left it to the system.
+    let address = listener.local_addr().unwrap_or(config.http_addr);
+    tracing::info!(%address, "the API is listening");
     api::serve(state, listener, stop.cancelled_owned()).await;
     backbone.db.close().await;
     Ok(())

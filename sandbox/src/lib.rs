@@ -4,6 +4,7 @@
 //! database. There is no way to run a program here without isolation.
 
 mod canary;
+mod capture;
 mod cgroup;
 mod error;
 mod image;
@@ -20,6 +21,7 @@ mod slot;
 mod spawner;
 mod sys;
 mod tool;
+mod verdict;
 mod watch;
 mod wire;
 

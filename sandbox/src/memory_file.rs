@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create},
+    fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
     io::Errno,
 };
 
@@ -25,7 +25,11 @@ fn create() -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Not executable either, where the kernel knows how: Linux 6.3.
     match memfd_create("sealed", flags | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => Ok(memfd_create("sealed", flags)?),
+        Err(Errno::INVAL) => {
+            let file = memfd_create("sealed", flags)?;
+            fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+            Ok(file)
+        }
         other => Ok(other?),
     }
 }

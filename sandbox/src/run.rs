@@ -15,6 +15,7 @@ use rustix::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    capture::Capture,
     error::RunError,
     memory_file,
     outcome::{Ended, KillReason, Outcome, Usage},
@@ -22,7 +23,7 @@ use crate::{
     program::{Collect, Executable, Limits, Program},
     protocol::{CollectRequest, Launch, Request, SlotLimits},
     slot::{Probe, pack_files},
-    watch::{Capture, Watch},
+    watch::Watch,
     wire,
 };
 

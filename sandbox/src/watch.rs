@@ -3,23 +3,22 @@
 //! The first cause of an end is recorded once. The main process's exit ends the run; the end of its
 //! output does not, and a daemon that holds the output open delays nothing.
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::{os::fd::OwnedFd, time::Duration};
 
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    capture::Capture,
     error::RunError,
     link::receive,
-    outcome::{Ended, KillReason, Outcome, Usage},
+    outcome::{KillReason, Outcome, Usage},
     pool::Slot,
     program::Limits,
     protocol::{CollectRequest, MainEnd, Status},
     run::monotonic_ns,
-    sys, wire,
+    verdict::{Facts, conclude},
+    wire,
 };
 
 /// How long a killed slot may take to be dead before the run is given up as lost. A fork bomb on a
@@ -27,15 +26,10 @@ use crate::{
 const DEATH_PATIENCE: Duration = Duration::from_secs(10);
 /// How long init may take to open one file.
 const COLLECT_PATIENCE: Duration = Duration::from_secs(10);
+/// Keeps arithmetic on limits far from overflow.
+const LONGEST_RUN: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Shortest pause between two looks at the processor time.
 const CPU_CHECK_PAUSE: Duration = Duration::from_millis(2);
-
-/// Taken from a stream at a time.
-const READ_BYTES: usize = 16 << 10;
-/// What a pipe holds unless somebody enlarges it, which the filter prevents.
-const PIPE_BYTES: usize = 64 << 10;
-/// Reads closer together than this share one time, so that a long run of single bytes stays small.
-const TIME_GRAIN_NS: u64 = 10_000_000;
 
 /// A run that was just requested.
 pub(crate) struct Watch<'a> {
@@ -56,18 +50,6 @@ struct MainStatus {
     launched_at_ns: u64,
     ended_at_ns: u64,
     disk_full: bool,
-}
-
-/// Everything that decides how a run is said to have ended.
-#[derive(Debug, Clone, Copy)]
-struct Facts {
-    killed_for: Option<KillReason>,
-    stdout_overflowed: bool,
-    out_of_memory: bool,
-    out_of_pids: bool,
-    out_of_cpu: bool,
-    disk_full: bool,
-    main: Option<MainEnd>,
 }
 
 impl Watch<'_> {
@@ -91,7 +73,9 @@ impl Watch<'_> {
             (None, Some(_), Some(request)) => self.collect(&request).await?,
             _ => None,
         };
-        let launched_at_ns = main.map_or(requested_at_ns, |main| main.launched_at_ns);
+        // Nobody tells, or the main process died before it became the program.
+        let told_ns = main.map(|main| main.launched_at_ns).filter(|told_ns| *told_ns > 0);
+        let launched_at_ns = told_ns.unwrap_or(requested_at_ns);
         let usage = self.usage(main, launched_at_ns);
         let facts = Facts {
             killed_for,
@@ -117,7 +101,7 @@ impl Watch<'_> {
         &mut self,
         cancel: &CancellationToken,
     ) -> Result<Event, RunError> {
-        let deadline = Instant::now() + self.limits.wall_time;
+        let deadline = Instant::now() + self.limits.wall_time.min(LONGEST_RUN);
         let mut cpu_check = Instant::now() + self.until_cpu_limit();
         loop {
             tokio::select! {
@@ -151,7 +135,7 @@ impl Watch<'_> {
 
     /// The least time in which the limit could be reached with every allowed core busy.
     fn until_cpu_limit(&self) -> Duration {
-        let left = self.limits.cpu_time.saturating_sub(self.cpu_time());
+        let left = self.limits.cpu_time.min(LONGEST_RUN).saturating_sub(self.cpu_time());
         left.mul_f64(1000.0 / f64::from(self.limits.cpu_millicores.max(1)))
     }
 
@@ -210,99 +194,4 @@ enum Event {
     Vanished,
     /// It has to be ended.
     Kill(KillReason),
-}
-
-/// How the run ended, by the order of causes; None when nobody knows.
-fn conclude(facts: Facts) -> Option<Ended> {
-    if let Some(reason) = facts.killed_for {
-        return Some(Ended::Killed(reason));
-    }
-    if facts.stdout_overflowed {
-        return Some(Ended::Killed(KillReason::OutputLimit));
-    }
-    if facts.out_of_memory {
-        return Some(Ended::Killed(KillReason::OutOfMemory));
-    }
-    Some(match facts.main? {
-        MainEnd::Exited(0) => Ended::Exited(0),
-        MainEnd::Signalled(libc::SIGSYS) => Ended::Killed(KillReason::SandboxViolation),
-        MainEnd::Signalled(libc::SIGXFSZ) => Ended::Killed(KillReason::DiskLimit),
-        MainEnd::Signalled(libc::SIGXCPU) => Ended::Killed(KillReason::CpuLimit),
-        // The limit per process has no signal of its own when it is hard.
-        MainEnd::Signalled(libc::SIGKILL) if facts.out_of_cpu => {
-            Ended::Killed(KillReason::CpuLimit)
-        }
-        _ if facts.out_of_pids => Ended::Killed(KillReason::PidsLimit),
-        _ if facts.disk_full => Ended::Killed(KillReason::DiskLimit),
-        MainEnd::Exited(status) => Ended::Exited(status),
-        MainEnd::Signalled(signal) => Ended::Signalled(signal),
-    })
-}
-
-/// One stream of a run, kept up to a limit.
-pub(crate) struct Capture {
-    pipe: Option<AsyncFd<OwnedFd>>,
-    kept: Vec<u8>,
-    /// How much had been kept, and when that was.
-    times: Vec<(usize, u64)>,
-    limit_bytes: usize,
-    /// More came than was kept.
-    overflowed: bool,
-}
-
-impl Capture {
-    pub(crate) fn new(pipe: OwnedFd, limit_bytes: usize) -> io::Result<Capture> {
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        let pipe = Some(sys::watched(pipe, Interest::READABLE)?);
-        Ok(Capture { pipe, kept: Vec::new(), times: Vec::new(), limit_bytes, overflowed: false })
-    }
-
-    /// Waits for more and takes it. Never returns once the stream has ended.
-    async fn fill(&mut self) {
-        let Some(pipe) = &self.pipe else { return std::future::pending().await };
-        let Ok(mut ready) = pipe.readable().await else { return self.pipe = None };
-        let mut buffer = [0; READ_BYTES];
-        // `Err` here means that nothing is left and that the next call will wait.
-        if let Ok(read) = ready.try_io(|pipe| Ok(rustix::io::read(pipe, &mut buffer)?)) {
-            match read {
-                Ok(length) if length > 0 => self.keep(&buffer[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => self.pipe = None,
-            }
-        }
-    }
-
-    /// Takes what is there already: at most what a pipe holds, since a daemon may go on writing.
-    fn drain(&mut self) {
-        let Some(pipe) = &self.pipe else { return };
-        let mut buffer = [0; READ_BYTES];
-        let mut kept = Vec::new();
-        while kept.len() < PIPE_BYTES {
-            match rustix::io::read(pipe.get_ref(), &mut buffer) {
-                Ok(length) if length > 0 => kept.extend_from_slice(&buffer[..length]),
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(_) | Err(_) => break,
-            }
-        }
-        self.keep(&kept);
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = self.limit_bytes - self.kept.len();
-        self.overflowed |= bytes.len() > room;
-        if room == 0 {
-            return;
-        }
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let now_ns = monotonic_ns();
-        match self.times.last_mut() {
-            Some((end, at_ns)) if now_ns - *at_ns < TIME_GRAIN_NS => *end = self.kept.len(),
-            _ => self.times.push((self.kept.len(), now_ns)),
-        }
-    }
-
-    fn times_since(&self, start_ns: u64) -> Vec<(usize, Duration)> {
-        let since = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(start_ns));
-        self.times.iter().map(|(end, at_ns)| (*end, since(*at_ns))).collect()
-    }
 }

@@ -9,6 +9,10 @@ use crate::program::Limits;
 
 /// Period of the processor quota: the kernel's default.
 const CPU_PERIOD_US: u64 = 100_000;
+/// The kernel refuses a smaller share.
+const LEAST_QUOTA_US: u64 = 1000;
+/// The kernel knows no more process ids (PID_MAX_LIMIT), and refuses a higher limit.
+const MOST_PIDS: u32 = (1 << 22) - INIT_PIDS - 1;
 /// Init is one process of the group.
 const INIT_PIDS: u32 = 1;
 
@@ -27,8 +31,9 @@ impl Control {
     pub(crate) fn set_limits(&self, limits: &Limits) -> io::Result<()> {
         self.write(Knob::MemoryMax, limits.memory_bytes)?;
         self.write(Knob::MemoryAndSwapMax, limits.memory_bytes)?;
-        self.write(Knob::PidsMax, limits.pids.saturating_add(INIT_PIDS))?;
+        self.write(Knob::PidsMax, limits.pids.min(MOST_PIDS).saturating_add(INIT_PIDS))?;
         let quota_us = u64::from(limits.cpu_millicores) * CPU_PERIOD_US / 1000;
+        let quota_us = quota_us.max(LEAST_QUOTA_US);
         self.write(Knob::CpuQuota, quota_us)?;
         self.write(Knob::CpuMax, format_args!("{quota_us} {CPU_PERIOD_US}"))
     }

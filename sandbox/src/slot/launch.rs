@@ -177,7 +177,9 @@ fn set_rlimits(limits: &SlotLimits) -> io::Result<()> {
     // A little above the group's limit, which must be the one that is hit: only it is counted.
     let processes = u64::from(limits.pids) + 8;
     let table = [
-        (Resource::Core, 0),
+        // One byte: too little for a file, and the one value at which the kernel does not start a
+        // piped core handler, which would run on the host (fs/coredump.c).
+        (Resource::Core, 1),
         (Resource::Nofile, limits.open_files),
         (Resource::Fsize, limits.file_bytes),
         (Resource::Stack, 8 * MIB),

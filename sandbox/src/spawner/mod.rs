@@ -53,7 +53,8 @@ fn take_control_socket() -> io::Result<OwnedFd> {
     stdio::dup2_stdin(&null)?;
     stdio::dup2_stdout(&null)?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // As in every slot: neither a core file nor a piped handler.
+    setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) })?;
     // Each slot takes a handful of descriptors while it is made.
     let open_files = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: open_files.maximum, ..open_files })?;

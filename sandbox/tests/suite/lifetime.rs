@@ -213,3 +213,14 @@ async fn until(condition: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test]
+async fn limits_without_end_are_no_overflow() {
+    let mut program = attack("exit 0");
+    program.limits.wall_time = Duration::MAX;
+    program.limits.cpu_time = Duration::MAX;
+    program.limits.cpu_millicores = 1;
+    program.limits.pids = u32::MAX;
+
+    assert_eq!(run_alone(program).await.ended, Ended::Exited(0));
+}

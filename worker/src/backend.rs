@@ -16,7 +16,7 @@ use apalis_core::{
 use tokio::sync::mpsc;
 use tower::layer::util::Identity;
 
-use crate::claimer::Assignment;
+use crate::pull::Assignment;
 
 /// Yields assignments until the claimer is gone; then the worker finishes what runs and ends.
 #[derive(Debug)]

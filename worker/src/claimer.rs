@@ -4,49 +4,81 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    queue::{self, ClaimedJob, Class, FreeSlots, JobKind, Signals},
+    queue::{Claimed, ClaimedJob, FreeSlots, JobKind, Rounds, Signals},
     store::Db,
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    lease::Held,
-    slots::{Slot, Slots},
-};
-
-/// A job, the right to settle it, the lease under which it was claimed and a slot to run it in.
-#[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) job: ClaimedJob,
-    pub(crate) held: Held,
-    pub(crate) slot: Slot,
-}
+use crate::{lease::Held, pull::Assignment, running::Running, slots::Slots};
 
 pub(crate) struct Claimer {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) slots: Slots,
+    pub(crate) rounds: Rounds,
     pub(crate) held: watch::Receiver<Option<Held>>,
     pub(crate) jobs_seen: Arc<Notify>,
+    pub(crate) running: Running,
     pub(crate) assignments: mpsc::UnboundedSender<Assignment>,
 }
 
-/// Which sorts of jobs may be waiting: one that gave fewer than asked for is empty until somebody
-/// rings.
-#[derive(Debug, Clone, Copy)]
-struct Expected {
-    calls: bool,
-    builds: bool,
+/// What is known of the jobs of one sort, calls or builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// Nothing is waiting until somebody rings.
+    Empty,
+    /// What waits is kept back by limits: worth a look when something here has ended.
+    HeldUp,
+    /// Worth a look as soon as there is a free slot.
+    Waiting,
 }
 
-impl Expected {
-    const ALL: Self = Self { calls: true, builds: true };
+impl Line {
+    fn after(asked: u32, got: u32, left_behind: bool) -> Self {
+        match (asked == got, left_behind) {
+            (true, _) => Self::Waiting,
+            (false, true) => Self::HeldUp,
+            (false, false) => Self::Empty,
+        }
+    }
+}
 
-    fn of(self, free: FreeSlots) -> FreeSlots {
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    calls: Line,
+    builds: Line,
+}
+
+impl Lines {
+    const UNKNOWN: Self = Self { calls: Line::Waiting, builds: Line::Waiting };
+
+    fn ask(self, free: FreeSlots) -> FreeSlots {
+        let only_if = |line, slots| if line == Line::Waiting { slots } else { 0 };
         FreeSlots {
-            executions: if self.calls { free.executions } else { 0 },
-            builds: if self.builds { free.builds } else { 0 },
+            executions: only_if(self.calls, free.executions),
+            background: only_if(self.calls, free.background),
+            builds: only_if(self.builds, free.builds),
+        }
+    }
+
+    fn something_ended(self) -> Self {
+        let look = |line| if line == Line::HeldUp { Line::Waiting } else { line };
+        Self { calls: look(self.calls), builds: look(self.builds) }
+    }
+
+    fn after(self, ask: FreeSlots, claimed: &Claimed) -> Self {
+        let builds = claimed.jobs.iter().filter(|job| job.kind == JobKind::Compile).count() as u32;
+        let calls = claimed.jobs.len() as u32 - builds;
+        Self {
+            calls: match ask.executions {
+                0 => self.calls,
+                asked => Line::after(asked, calls, claimed.calls_left_behind),
+            },
+            builds: match ask.builds {
+                0 => self.builds,
+                asked => Line::after(asked, builds, claimed.builds_left_behind),
+            },
         }
     }
 }
@@ -56,17 +88,17 @@ impl Claimer {
 
     /// Claims until told to stop. The queue of assignments is bounded by the slots they hold.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut expected = Expected::ALL;
+        let mut lines = Lines::UNKNOWN;
         while !stop.is_cancelled() {
-            let ask = expected.of(self.slots.free());
+            let ask = lines.ask(self.slots.free());
             let held = self.held.borrow_and_update().clone();
             match held {
-                Some(held) if !ask.is_none() => expected = self.claim(held, ask, expected).await,
+                Some(held) if !ask.is_none() => lines = self.claim(held, ask, lines).await,
                 _ => tokio::select! {
                     () = stop.cancelled() => {}
-                    () = self.signals.jobs_waiting() => expected = Expected::ALL,
-                    () = self.jobs_seen.notified() => expected = Expected::ALL,
-                    () = self.slots.freed() => {}
+                    () = self.signals.jobs_waiting() => lines = Lines::UNKNOWN,
+                    () = self.jobs_seen.notified() => lines = Lines::UNKNOWN,
+                    () = self.slots.freed() => lines = lines.something_ended(),
                     // The sender lives as long as the worker; a closed channel means stop.
                     changed = self.held.changed() => if changed.is_err() { return },
                 },
@@ -74,38 +106,53 @@ impl Claimer {
         }
     }
 
-    async fn claim(&self, held: Held, ask: FreeSlots, expected: Expected) -> Expected {
-        let jobs = match queue::claim(&self.db, held.id, ask).await {
-            Ok(jobs) => jobs,
+    async fn claim(&mut self, held: Held, ask: FreeSlots, lines: Lines) -> Lines {
+        let claimed = match self.rounds.claim(&self.db, held.id, ask).await {
+            Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "claim failed");
                 tokio::time::sleep(Self::TROUBLE_DELAY).await;
-                return expected;
+                return lines;
             }
         };
-        let builds = jobs.iter().filter(|job| job.kind == JobKind::Compile).count() as u32;
-        let calls = jobs.len() as u32 - builds;
-        for job in jobs {
+        let lines = lines.after(ask, &claimed);
+        for job in claimed.jobs {
             self.assign(job, held.clone());
         }
-        Expected {
-            calls: if ask.executions > 0 { calls == ask.executions } else { expected.calls },
-            builds: if ask.builds > 0 { builds == ask.builds } else { expected.builds },
-        }
+        lines
     }
 
     fn assign(&self, job: ClaimedJob, held: Held) {
-        let class = match job.kind {
-            JobKind::Compile => Class::Build,
-            JobKind::Execute => Class::Sync,
-        };
-        match self.slots.take(class) {
+        match self.slots.take(job.claim.class) {
             Some(slot) => {
                 // A closed queue means that the worker ends; the lease's end gives the job back.
-                let _ = self.assignments.send(Assignment { job, held, slot });
+                let assignment = Assignment::new(job, held, &self.running, slot);
+                let _ = self.assignments.send(assignment);
             }
             // Cannot be: only this task takes slots, and it asked for no more than were free.
             None => tracing::error!(subject = %job.subject, "a claimed job found no slot"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUR: FreeSlots = FreeSlots { executions: 4, background: 4, builds: 0 };
+
+    #[test]
+    fn a_line_held_up_by_limits_is_looked_at_when_something_ended_and_not_before() {
+        let held_up = Claimed { calls_left_behind: true, ..Claimed::default() };
+        let lines = Lines::UNKNOWN.after(FOUR, &held_up);
+        assert_eq!(lines.ask(FOUR).executions, 0);
+        assert_eq!(lines.something_ended().ask(FOUR), FOUR);
+    }
+
+    #[test]
+    fn an_empty_line_is_left_alone_until_somebody_rings() {
+        let lines = Lines::UNKNOWN.after(FOUR, &Claimed::default());
+        assert!(lines.something_ended().ask(FOUR).is_none());
+        assert_eq!(lines.builds, Line::Waiting, "nobody asked for builds");
     }
 }

@@ -17,6 +17,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::running::Running;
+
 /// Also the longest time after which a job is found whose wake-up was lost.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 
@@ -28,11 +30,11 @@ const REOPEN_DELAY: Duration = Duration::from_millis(500);
 
 /// A lease that was alive when last heard of.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
+pub struct Held {
     /// Claims are made in its name.
     pub(crate) id: LeaseId,
     /// Cancelled when the lease is lost: what runs under it must end and leave no trace.
-    pub(crate) lost: CancellationToken,
+    pub lost: CancellationToken,
 }
 
 /// The lease of this process, from its first to its last.
@@ -49,6 +51,8 @@ pub(crate) struct Keeper {
     pub(crate) held: watch::Sender<Option<Held>>,
     /// Rung when the beat saw that jobs are waiting.
     pub(crate) jobs_seen: Arc<Notify>,
+    /// What the beat may find to be cancelled.
+    pub(crate) running: Running,
 }
 
 impl Keeper {
@@ -112,7 +116,7 @@ impl Keeper {
         loop {
             match queue::beat(&self.beats, id).await {
                 Ok(beat) => {
-                    self.look_after(beat);
+                    self.look_after(&beat);
                     return beat;
                 }
                 Err(error) => {
@@ -123,10 +127,11 @@ impl Keeper {
         }
     }
 
-    fn look_after(&self, beat: Beat) {
+    fn look_after(&self, beat: &Beat) {
         if beat.jobs_ready {
             self.jobs_seen.notify_one();
         }
+        beat.cancelled.iter().for_each(|subject| self.running.cancel(*subject));
         if beat.leases_expired || beat.jobs_due {
             // Beside the beats: a slow sweep must not cost the lease.
             let (db, signals) = (self.db.clone(), self.signals.clone());

@@ -10,8 +10,13 @@ mod cache;
 mod claimer;
 mod jobs;
 mod lease;
+mod pull;
 mod runner;
+mod running;
 mod slots;
 
 pub use builder::BuilderOptions;
+pub use lease::Held;
+pub use pull::{Assignment, Interrupted, Puller, Trouble, through_trouble};
 pub use runner::{Options, StartError, Worker};
+pub use slots::Slots;

@@ -1,26 +1,21 @@
-//! The worker as a whole: start the sandboxes, take a lease, claim under the apalis runtime, and,
-//! when told to stop, finish what runs within the grace time and give the rest back.
+//! The worker as a whole: start the sandboxes, then pull jobs and carry them out until told to stop.
 
 use std::{sync::Arc, time::Duration};
 
-use apalis::prelude::WorkerBuilder;
-use apalis_core::task::data::Data;
 use sandbox::{Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
-    queue::Signals,
+    queue::{CallLimits, Signals},
     store::{Db, StoreError},
 };
-use tokio::sync::{Notify, OnceCell, mpsc, watch};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backend::QueueBackend,
     builder::{Builder, BuilderOptions},
     cache::BinaryCache,
-    claimer::{Assignment, Claimer},
     jobs::{self, Services},
-    lease::{Held, Keeper},
+    pull::{Assignment, Puller},
     slots::Slots,
 };
 
@@ -37,6 +32,8 @@ pub struct Options {
     pub artifacts: ArtifactStore,
     /// Calls at once.
     pub call_slots: u32,
+    /// How many calls a tenant may have running at once, by plan.
+    pub call_limits: CallLimits,
     /// How long running jobs may go on after the worker was told to stop.
     pub grace: Duration,
     /// Toolchains, their caches, and builds at once.
@@ -93,40 +90,21 @@ impl Worker {
     /// Claims and carries out jobs until `stop`; then finishes what runs, for at most the grace time,
     /// gives back the rest, and leaves no process behind.
     pub async fn run(self, stop: CancellationToken) {
-        let (held_sender, held) = watch::channel(None);
-        let (sender, assignments) = mpsc::unbounded_channel();
-        let jobs_seen = Arc::new(Notify::new());
         let slots = Slots::new(self.options.call_slots);
-        let keeper = Keeper {
+        let puller = Puller {
+            db: self.options.db,
             beats: self.beats,
-            db: self.options.db.clone(),
-            signals: self.options.signals.clone(),
-            worker: self.options.name.clone(),
-            held: held_sender,
-            jobs_seen: jobs_seen.clone(),
-        };
-        let claimer = Claimer {
-            db: self.options.db.clone(),
-            signals: self.options.signals.clone(),
+            signals: self.options.signals,
             slots: slots.clone(),
-            held: held.clone(),
-            jobs_seen,
-            assignments: sender,
+            call_limits: self.options.call_limits,
+            grace: self.options.grace,
+            name: self.options.name,
         };
-        let all_done = CancellationToken::new();
-        let keeping = tokio::spawn(keeper.keep(all_done.clone()));
-        let claiming = tokio::spawn(claimer.run(stop.clone()));
-        let ending = tokio::spawn(end_after_grace(stop.clone(), self.options.grace, held));
-        let readying = tokio::spawn(open_builds(
-            self.services.clone(),
-            self.options.builder.clone(),
-            slots,
-            stop,
-        ));
-        run_assignments(&self.options.name, assignments, self.services.clone()).await;
-        all_done.cancel();
-        let _ = tokio::join!(claiming, keeping, readying);
-        ending.abort();
+        let opening = open_builds(self.services.clone(), self.options.builder, slots, stop.clone());
+        let readying = tokio::spawn(opening);
+        let services = self.services.clone();
+        puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
+        let _ = readying.await;
         if let Some(services) = Arc::into_inner(self.services) {
             services.calls.stop().await;
             if let Some(builder) = services.builder.into_inner() {
@@ -136,28 +114,12 @@ impl Worker {
     }
 }
 
-/// The apalis worker: runs until the claimer is gone and the last assignment is done.
-async fn run_assignments(
-    name: &str,
-    assignments: mpsc::UnboundedReceiver<Assignment>,
-    services: Arc<Services>,
-) {
-    let worker = WorkerBuilder::new(name)
-        .backend(QueueBackend { assignments })
-        .data(services)
-        .build(carry_out);
-    if let Err(error) = worker.run().await {
-        // Neither the backend nor the handler can fail.
-        tracing::error!(error = &error as &dyn std::error::Error, "the worker runtime ended");
-    }
-}
-
 /// A task of its own, so that jobs run in parallel and a panic in one is seen and given back.
-async fn carry_out(assignment: Assignment, services: Data<Arc<Services>>) {
+async fn carry_out(services: Arc<Services>, assignment: Assignment) {
     let (job, held) = (assignment.job.clone(), assignment.held.clone());
-    let done = tokio::spawn(jobs::carry_out(services.0.clone(), assignment)).await;
+    let done = tokio::spawn(jobs::carry_out(services.clone(), assignment)).await;
     if done.is_err() {
-        jobs::give_back_panicked(&services.0, &job, &held).await;
+        jobs::give_back_panicked(&services, &job, &held).await;
     }
 }
 
@@ -184,19 +146,5 @@ async fn open_builds(
             () = tokio::time::sleep(BUILDER_RETRY_DELAY) => {}
             () = stop.cancelled() => return,
         }
-    }
-}
-
-/// Once the grace time is over, what still runs is ended as if the lease were lost: killed, not
-/// recorded, and given back when the lease is released.
-async fn end_after_grace(
-    stop: CancellationToken,
-    grace: Duration,
-    held: watch::Receiver<Option<Held>>,
-) {
-    stop.cancelled().await;
-    tokio::time::sleep(grace).await;
-    if let Some(held) = &*held.borrow() {
-        held.lost.cancel();
     }
 }

@@ -11,7 +11,7 @@ use shared::{
         Actor, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText, PersonName,
         Plan, ProjectName, RequestId, Runtime, SourceBundle, SourceLimits, Trigger,
     },
-    queue::{self, ClaimedJob, FreeSlots, LeaseId, SettleError, Signals},
+    queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, SettleError, Signals},
     store::{self, Db, account, call, execution, function, project},
 };
 use sqlx::PgPool;
@@ -98,6 +98,7 @@ impl Fixture {
             database_url: self.database.url().to_owned(),
             artifacts: ArtifactStore::open(self.artifacts.path()).unwrap(),
             call_slots: 2,
+            call_limits: CallLimits::default(),
             grace,
             builder: BuilderOptions {
                 places: Places::from_environment(),
@@ -182,8 +183,9 @@ impl Fixture {
     /// What a worker does before it dies: a lease and a claim, and nobody who beats.
     async fn claim_and_die(&self) -> (LeaseId, ClaimedJob) {
         let lease = queue::open_lease(&self.db, "dead").await.unwrap();
-        let free = FreeSlots { executions: 1, builds: 1 };
-        let mut jobs = queue::claim(&self.db, lease, free).await.unwrap();
+        let free = FreeSlots { executions: 1, background: 1, builds: 1 };
+        let mut rounds = Rounds::new(CallLimits::default());
+        let mut jobs = rounds.claim(&self.db, lease, free).await.unwrap().jobs;
         (lease, jobs.remove(0))
     }
 
@@ -278,7 +280,8 @@ async fn a_stopping_worker_gives_back_what_does_not_end_in_time() {
     }
     worker.stop().await;
 
-    let job = "select state || redeliveries from q.job where subject_id = $1";
+    let job =
+        "select coalesce(lease_id::text, 'ready') || redeliveries from q.job where subject_id = $1";
     assert_eq!(f.text(job, id.0).await.as_deref(), Some("ready0"));
     let leases: i64 =
         sqlx::query_scalar("select count(*) from q.lease").fetch_one(&f.sql).await.unwrap();

@@ -65,3 +65,28 @@ text_enum!(
         PlatformError = "platform_error",
     }
 );
+
+impl Reason {
+    /// True when the same call would most likely end the same way: it is not tried again.
+    pub const fn is_permanent(self) -> bool {
+        match self {
+            Self::FunctionError
+            | Self::NonzeroExit
+            | Self::Signal
+            | Self::Timeout
+            | Self::CpuLimit
+            | Self::Oom => false,
+            // The program does what it may not, or its caller no longer wants it; the last two are
+            // ours, and were tried often enough.
+            Self::OutputLimit
+            | Self::PidsLimit
+            | Self::DiskLimit
+            | Self::SandboxViolation
+            | Self::InvalidOutput
+            | Self::Cancelled
+            | Self::Expired
+            | Self::WorkerLost
+            | Self::PlatformError => true,
+        }
+    }
+}

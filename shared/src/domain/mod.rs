@@ -10,6 +10,7 @@ mod json_text;
 mod name;
 mod page;
 mod plan;
+mod retry;
 mod role;
 mod runtime;
 mod source;
@@ -30,6 +31,7 @@ pub use name::{
 };
 pub use page::{IdCursor, LogCursor, PageError, PageSize};
 pub use plan::{Plan, PlanLimits};
+pub use retry::RetryPolicy;
 pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};
 pub use source::{SourceBundle, SourceError, SourceLimits};

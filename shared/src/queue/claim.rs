@@ -1,19 +1,27 @@
-//! Claim: one statement takes the oldest ready jobs of the most urgent classes for a live lease.
+//! Claim: as many ready jobs as there is room for, fairly over the tenants and exactly within their
+//! limits. The rules are in the database, `migrations/0005_claim.sql`; here is what a worker brings.
+
+use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::{
-    job::{Claim, ClaimedJob},
+    counters::counters,
+    job::{Claim, ClaimedJob, Class},
     lease::LeaseId,
 };
 use crate::{
-    domain::{RequestId, TenantId},
+    domain::{Plan, RequestId, TenantId},
     store::{Db, StoreError},
 };
 
 /// How many jobs of each sort the worker can start at once; it never asks for more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FreeSlots {
-    /// For sync and async calls.
+    /// For sync and async calls together.
     pub executions: u32,
+    /// How many of them async calls may have; the rest is kept free for callers who wait.
+    pub background: u32,
     /// For builds, which have slots of their own so that they never hold up calls.
     pub builds: u32,
 }
@@ -25,31 +33,134 @@ impl FreeSlots {
     }
 }
 
-/// Takes at most `free` ready jobs. An expired lease gets none.
-pub async fn claim(
-    db: &Db,
-    lease: LeaseId,
-    free: FreeSlots,
-) -> Result<Vec<ClaimedJob>, StoreError> {
-    let rows = sqlx::query_file!(
-        "src/queue/claim.sql",
-        lease.0,
-        i64::from(free.executions),
-        i64::from(free.builds)
-    )
-    .fetch_all(db.pool())
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ClaimedJob {
-                claim: Claim { job_id: row.id, token: row.token },
-                kind: row.kind.parse().map_err(StoreError::unreadable)?,
-                subject: row.subject_id,
-                tenant: TenantId(row.tenant_id),
-                request: RequestId(row.request_id),
-                attempt: row.attempt,
-                redeliveries: row.redeliveries,
+/// One claim in this many looks at async calls before sync calls, so that a flood of the latter
+/// does not starve the former.
+const ASYNC_FIRST_EVERY: u32 = 8;
+
+/// How many calls a tenant may have running at once, by plan. All workers must agree on it.
+#[derive(Debug, Clone)]
+pub struct CallLimits(serde_json::Value);
+
+impl CallLimits {
+    /// Asks for the limit of each plan.
+    pub fn new(limit: impl Fn(Plan) -> u32) -> Self {
+        let by_plan = |plan: &Plan| (plan.as_str().to_owned(), limit(*plan).into());
+        Self(serde_json::Value::Object(Plan::ALL.iter().map(by_plan).collect()))
+    }
+}
+
+impl Default for CallLimits {
+    /// As the contract states them.
+    fn default() -> Self {
+        Self::new(|plan| plan.limits().concurrent_executions)
+    }
+}
+
+/// How a worker claims: the limits that hold, and where its rounds over the tenants ended.
+#[derive(Debug, Clone)]
+pub struct Rounds {
+    limits: CallLimits,
+    /// By class.
+    ended_at: [Uuid; 3],
+    claims: u32,
+}
+
+/// What a claim brought.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// The worker's from now on.
+    pub jobs: Vec<ClaimedJob>,
+    /// Calls may be waiting that no room or a limit kept from being taken.
+    pub calls_left_behind: bool,
+    /// The same of builds.
+    pub builds_left_behind: bool,
+}
+
+impl Rounds {
+    /// Begins anywhere.
+    pub fn new(limits: CallLimits) -> Self {
+        Self { limits, ended_at: [Uuid::nil(); 3], claims: 0 }
+    }
+
+    /// Takes at most `free` ready jobs. An expired lease gets none.
+    pub async fn claim(
+        &mut self,
+        db: &Db,
+        lease: LeaseId,
+        free: FreeSlots,
+    ) -> Result<Claimed, StoreError> {
+        let count = |slots: u32| i32::try_from(slots).unwrap_or(i32::MAX);
+        self.claims = self.claims.wrapping_add(1);
+        let order =
+            if self.claims.is_multiple_of(ASYNC_FIRST_EVERY) { [1, 0, 2] } else { [0, 1, 2] };
+        let room = [count(free.executions), count(free.background), count(free.builds)];
+        let rows = sqlx::query_as!(
+            Row,
+            r#"select job_id, token, kind, subject_id, class as "class!", tenant_id as "tenant_id!",
+                      request_id, attempt, redeliveries, cancel_requested, waited_ms, left_behind
+               from q.claim($1, $2, $3, $4, $5, $6)"#,
+            lease.0,
+            &order,
+            &room,
+            room[0],
+            &self.ended_at,
+            self.limits.0,
+        )
+        .fetch_all(db.pool())
+        .await?;
+        let mut claimed = Claimed::default();
+        for row in rows {
+            let class = Class::numbered(row.class)
+                .ok_or_else(|| StoreError::unreadable("a job is of no known class"))?;
+            match row.left_behind {
+                None => claimed.jobs.push(row.into_job(class)?),
+                Some(left_behind) => {
+                    self.ended_at[class as usize] = row.tenant_id;
+                    match class {
+                        Class::Sync | Class::Async => claimed.calls_left_behind |= left_behind,
+                        Class::Build => claimed.builds_left_behind |= left_behind,
+                    }
+                }
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// A job, or the end of a class's round: see the comment of `q.claim`.
+struct Row {
+    class: i16,
+    tenant_id: Uuid,
+    /// Only at the end of a round.
+    left_behind: Option<bool>,
+    // From here on only of a job.
+    job_id: Option<i64>,
+    token: Option<i64>,
+    kind: Option<String>,
+    subject_id: Option<Uuid>,
+    request_id: Option<Uuid>,
+    attempt: Option<i16>,
+    redeliveries: Option<i16>,
+    cancel_requested: Option<bool>,
+    waited_ms: Option<f64>,
+}
+
+impl Row {
+    fn into_job(self, class: Class) -> Result<ClaimedJob, StoreError> {
+        let job = || {
+            let waited = Duration::try_from_secs_f64(self.waited_ms? / 1000.0).unwrap_or_default();
+            counters().claimed(class, waited);
+            Some(ClaimedJob {
+                claim: Claim { job_id: self.job_id?, token: self.token?, class },
+                kind: self.kind?.parse().ok()?,
+                subject: self.subject_id?,
+                tenant: TenantId(self.tenant_id),
+                request: RequestId(self.request_id?),
+                attempt: self.attempt?,
+                redeliveries: self.redeliveries?,
+                cancel_requested: self.cancel_requested?,
             })
-        })
-        .collect()
+        };
+        job().ok_or_else(|| StoreError::unreadable("a job of unknown kind"))
+    }
 }

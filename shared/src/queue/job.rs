@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::{FunctionId, ProjectId, RequestId, TenantId, text_enum::text_enum};
+use crate::domain::{FunctionId, RequestId, TenantId, text_enum::text_enum};
 
 text_enum!(
     /// What a worker has to do, and so which table `subject` points into.
@@ -10,7 +10,7 @@ text_enum!(
 );
 
 /// How urgent; the lower class is claimed first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Somebody waits for the answer.
     Sync = 0,
@@ -18,6 +18,25 @@ pub enum Class {
     Async = 1,
     /// Long and dear; has slots of its own.
     Build = 2,
+}
+
+impl Class {
+    /// All of them, the most urgent first; a class's place is its number.
+    pub const ALL: [Self; 3] = [Self::Sync, Self::Async, Self::Build];
+
+    /// For people and for labels of metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+            Self::Build => "build",
+        }
+    }
+
+    /// The class with a number; None when there is none.
+    pub(super) fn numbered(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| *class as i16 == number)
+    }
 }
 
 /// A job to be pushed, in the transaction that wrote the row it is about.
@@ -31,8 +50,6 @@ pub struct NewJob {
     pub subject: Uuid,
     /// Who pays.
     pub tenant: TenantId,
-    /// Whose project.
-    pub project: ProjectId,
     /// Which function.
     pub function: FunctionId,
     /// The request that set it off; goes into every log line about the job.
@@ -46,6 +63,8 @@ pub struct Claim {
     pub job_id: i64,
     /// The fencing token of this claim.
     pub token: i64,
+    /// For counting.
+    pub class: Class,
 }
 
 /// A job together with the right to settle it.
@@ -65,4 +84,6 @@ pub struct ClaimedJob {
     pub attempt: i16,
     /// How often a worker was lost, or failed, while it held this job.
     pub redeliveries: i16,
+    /// Not to be run any more: to be settled as cancelled.
+    pub cancel_requested: bool,
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::store::{Db, StoreError};
 
 /// One life of a worker process. Never used again: a worker that lost its lease takes a new one.
@@ -14,7 +16,7 @@ pub const LEASE_TIME: Duration = Duration::from_secs(4);
 
 /// What a beat tells besides that the worker lives: all that idle workers need to know, in the one
 /// statement a second that they run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
     /// False: the lease had expired; what runs under it must end and its results be dropped.
     pub alive: bool,
@@ -24,6 +26,8 @@ pub struct Beat {
     pub jobs_due: bool,
     /// Jobs are waiting: the safety net for lost wake-ups.
     pub jobs_ready: bool,
+    /// What this worker runs and somebody wants to end: the safety net for `cancel_requested`.
+    pub cancelled: Vec<Uuid>,
 }
 
 /// Starts a new life.
@@ -51,7 +55,8 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
          select exists (select 1 from beat) as "alive!",
                 exists (select 1 from q.lease where expires_at <= now()) as "leases_expired!",
                 exists (select 1 from q.later where due_at <= now()) as "jobs_due!",
-                exists (select 1 from q.job where state = 'ready') as "jobs_ready!""#,
+                exists (select 1 from q.job where lease_id is null) as "jobs_ready!",
+                array(select subject_id from q.job where lease_id = $1 and cancel_requested) as "cancelled!""#,
         lease.0,
         LEASE_TIME.as_secs_f64(),
     )
@@ -63,15 +68,16 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
 /// Ends a life in order: what it still holds is ready again at once, and no redelivery is counted.
 pub async fn release_lease(db: &Db, lease: LeaseId) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
+    // First the lease: this waits for a claim that is being made under it, whose jobs the second
+    // statement then sees.
+    sqlx::query!("delete from q.lease where id = $1", lease.0).execute(&mut *tx).await?;
     let returned = sqlx::query!(
-        "update q.job set state = 'ready', lease_id = null, token = null, claimed_at = null
-         where lease_id = $1 and state = 'running'",
+        "update q.job set lease_id = null, token = null, claimed_at = null where lease_id = $1",
         lease.0
     )
     .execute(&mut *tx)
     .await?
     .rows_affected();
-    sqlx::query!("delete from q.lease where id = $1", lease.0).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(returned)
 }

@@ -3,7 +3,10 @@
 //! Executions happen at least once, outcomes exactly once: a claim carries a fencing token, and a
 //! settle whose token is no longer the job's changes nothing. See `README.md` beside this file.
 
+mod cancel;
 mod claim;
+mod counters;
+mod depth;
 mod job;
 mod lease;
 mod push;
@@ -11,10 +14,13 @@ mod reap;
 mod settle;
 mod signals;
 
-pub use claim::{FreeSlots, claim};
+pub use cancel::{CancelledJob, cancel};
+pub use claim::{CallLimits, Claimed, FreeSlots, Rounds};
+pub use counters::{CLAIM_WAIT_BUCKETS, ClassCounts, counts};
+pub use depth::{Depth, depths};
 pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
 pub use lease::{Beat, LEASE_TIME, LeaseId, beat, open_lease, release_lease};
-pub use push::push;
+pub use push::{push, push_many};
 pub use reap::{DeadJob, Reaped, promote_due, reap};
-pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, settle};
+pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, retry, settle, settle_many};
 pub use signals::{Signals, Watch};

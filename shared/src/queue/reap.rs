@@ -3,7 +3,11 @@
 
 use uuid::Uuid;
 
-use super::{job::JobKind, settle::MAX_REDELIVERIES};
+use super::{
+    counters::{Event, counters},
+    job::{Class, JobKind},
+    settle::MAX_REDELIVERIES,
+};
 use crate::store::{Db, StoreError, Tx};
 
 /// A job that was taken from dead workers too often. Its row is gone; the caller records the
@@ -39,23 +43,26 @@ pub async fn reap(tx: &mut Tx) -> Result<Reaped, StoreError> {
         return Ok(Reaped::default());
     }
     let dead = sqlx::query!(
-        "delete from q.job where lease_id = any($1) and state = 'running' and redeliveries >= $2
-         returning kind, subject_id",
+        "delete from q.job where lease_id = any($1) and redeliveries >= $2 and not cancel_requested
+         returning kind, subject_id, class",
         &expired,
         MAX_REDELIVERIES,
     )
     .fetch_all(&mut **tx)
     .await?;
-    let returned = sqlx::query!(
-        "update q.job set state = 'ready', lease_id = null, token = null, claimed_at = null,
-                redeliveries = redeliveries + 1
-         where lease_id = any($1) and state = 'running'",
+    // A job whose end was asked for comes back too, to be settled as cancelled.
+    let returned = sqlx::query_scalar!(
+        "update q.job
+         set lease_id = null, token = null, claimed_at = null, redeliveries = redeliveries + 1
+         where lease_id = any($1)
+         returning class",
         &expired,
     )
-    .execute(&mut **tx)
-    .await?
-    .rows_affected();
+    .fetch_all(&mut **tx)
+    .await?;
     sqlx::query!("delete from q.lease where id = any($1)", &expired).execute(&mut **tx).await?;
+    count(Event::Reaped, returned.iter().copied());
+    count(Event::Dead, dead.iter().map(|row| row.class));
     let dead = dead
         .into_iter()
         .map(|row| {
@@ -65,25 +72,31 @@ pub async fn reap(tx: &mut Tx) -> Result<Reaped, StoreError> {
             })
         })
         .collect::<Result<_, StoreError>>()?;
-    Ok(Reaped { leases: expired.len() as u64, returned, dead })
+    Ok(Reaped { leases: expired.len() as u64, returned: returned.len() as u64, dead })
 }
 
-/// Moves jobs that have become due to the live table; returns how many. Bounded per call.
+fn count(event: Event, classes: impl Iterator<Item = i16>) {
+    for class in classes.filter_map(Class::numbered) {
+        counters().add(class, event, 1);
+    }
+}
+
+/// Moves jobs that have become due to the end of the live line; returns how many. Bounded per call.
 pub async fn promote_due(db: &Db) -> Result<u64, StoreError> {
     let moved = sqlx::query!(
         "with due as (
-             delete from q.later where id in (
-                 select id from q.later where due_at <= now()
+             delete from q.later where subject_id in (
+                 select subject_id from q.later where due_at <= now()
                  order by due_at limit 1000 for update skip locked
              )
              returning *
          )
-         insert into q.job (id, kind, subject_id, class, tenant_id, project_id, function_id,
-                            request_id, attempt, redeliveries, enqueued_at)
-         overriding system value
-         select id, kind, subject_id, class, tenant_id, project_id, function_id,
-                request_id, attempt, redeliveries, enqueued_at
-         from due"
+         insert into q.job (kind, subject_id, class, tenant_id, function_id, request_id, attempt,
+                            redeliveries, cancel_requested, enqueued_at)
+         select kind, subject_id, class, tenant_id, function_id, request_id, attempt,
+                redeliveries, cancel_requested, greatest(enqueued_at, due_at)
+         from due
+         order by due_at"
     )
     .execute(db.pool())
     .await?

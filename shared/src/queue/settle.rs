@@ -1,8 +1,12 @@
-//! Settle: the end of a claim, inside the transaction that writes the outcome.
+//! The ways in which a claim ends, each inside the transaction that writes what came of it: settled
+//! for good, put off by the user's retry policy, or given back after trouble on our side.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use super::job::Claim;
+use super::{
+    counters::{Event, counters},
+    job::Claim,
+};
 use crate::store::{StoreError, Tx};
 
 /// How often a job may be given back by a failing worker, or taken from a dead one, before it is
@@ -27,16 +31,49 @@ impl From<sqlx::Error> for SettleError {
     }
 }
 
+fn stale(claim: Claim) -> SettleError {
+    counters().add(claim.class, Event::StaleSettle, 1);
+    SettleError::Stale
+}
+
 /// Deletes the job, which insists on the claim's token. The caller writes the outcome in the same
 /// transaction and commits both.
 pub async fn settle(tx: &mut Tx, claim: Claim) -> Result<(), SettleError> {
-    // By primary key and token only: any further condition lets the planner leave the primary key.
-    let deleted =
-        sqlx::query!("delete from q.job where id = $1 and token = $2", claim.job_id, claim.token)
-            .execute(&mut **tx)
-            .await?
-            .rows_affected();
-    if deleted == 1 { Ok(()) } else { Err(SettleError::Stale) }
+    let settled = settle_many(tx, &[claim]).await?;
+    if settled.contains(&claim.token) { Ok(()) } else { Err(SettleError::Stale) }
+}
+
+/// Deletes many jobs in one statement and says which: the tokens of those that were still their
+/// claims'. The caller writes the outcomes of these, and of no others, in the same transaction.
+pub async fn settle_many(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<i64>, StoreError> {
+    let ids: Vec<_> = claims.iter().map(|claim| claim.job_id).collect();
+    let tokens: Vec<_> = claims.iter().map(|claim| claim.token).collect();
+    // In a fixed order, so that two settles never wait for each other's rows.
+    let settled: HashSet<i64> = sqlx::query_scalar!(
+        r#"select token as "token!" from q.settle($1, $2) token"#,
+        &ids,
+        &tokens
+    )
+    .fetch_all(&mut **tx)
+    .await?
+    .into_iter()
+    .collect();
+    for claim in claims {
+        let event =
+            if settled.contains(&claim.token) { Event::Settled } else { Event::StaleSettle };
+        counters().add(claim.class, event, 1);
+    }
+    Ok(settled)
+}
+
+/// Puts the next attempt of a job off; a restart keeps the due time. A job whose end was asked for
+/// comes back at once, to be settled as cancelled.
+pub async fn retry(tx: &mut Tx, claim: Claim, delay: Duration) -> Result<(), SettleError> {
+    match defer(tx, claim, delay, Counter::Attempt).await? {
+        GivenBack::Deferred => Ok(counters().add(claim.class, Event::Retried, 1)),
+        // Attempts are the user's to count.
+        GivenBack::Dead => Err(stale(claim)),
+    }
 }
 
 /// What became of a job that its worker could not carry out.
@@ -54,29 +91,53 @@ pub async fn give_back(
     claim: Claim,
     delay: Duration,
 ) -> Result<GivenBack, SettleError> {
+    let given_back = defer(tx, claim, delay, Counter::Redelivery).await?;
+    let event = match given_back {
+        GivenBack::Deferred => Event::GivenBack,
+        GivenBack::Dead => Event::Dead,
+    };
+    counters().add(claim.class, event, 1);
+    Ok(given_back)
+}
+
+/// Which of a job's two counters a deferral raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counter {
+    Attempt,
+    Redelivery,
+}
+
+async fn defer(
+    tx: &mut Tx,
+    claim: Claim,
+    delay: Duration,
+    counter: Counter,
+) -> Result<GivenBack, SettleError> {
+    let is_redelivery = counter == Counter::Redelivery;
     let row = sqlx::query!(
-        "with gone as (
+        r#"with gone as (
              delete from q.job where id = $1 and token = $2 returning *
          ),
          deferred as (
-             insert into q.later (id, kind, subject_id, class, tenant_id, project_id, function_id,
-                                  request_id, attempt, redeliveries, enqueued_at, due_at)
-             select id, kind, subject_id, class, tenant_id, project_id, function_id,
-                    request_id, attempt, redeliveries + 1, enqueued_at,
-                    now() + make_interval(secs => $3)
-             from gone where redeliveries < $4
-             returning id
+             insert into q.later (kind, subject_id, class, tenant_id, function_id, request_id,
+                                  attempt, redeliveries, cancel_requested, enqueued_at, due_at)
+             select kind, subject_id, class, tenant_id, function_id, request_id,
+                    attempt + (not $4)::int, redeliveries + $4::int, cancel_requested, enqueued_at,
+                    now() + case when cancel_requested then interval '0' else make_interval(secs => $3) end
+             from gone where not $4 or redeliveries < $5
+             returning subject_id
          )
-         select (select count(*) from gone) as \"gone!\", (select count(*) from deferred) as \"deferred!\"",
+         select (select count(*) from gone) as "gone!", (select count(*) from deferred) as "deferred!""#,
         claim.job_id,
         claim.token,
         delay.as_secs_f64(),
+        is_redelivery,
         MAX_REDELIVERIES,
     )
     .fetch_one(&mut **tx)
     .await?;
     match (row.gone, row.deferred) {
-        (0, _) => Err(SettleError::Stale),
+        (0, _) => Err(stale(claim)),
         (_, 0) => Ok(GivenBack::Dead),
         _ => Ok(GivenBack::Deferred),
     }

@@ -12,13 +12,24 @@ use std::{
 };
 
 use sqlx::{Connection, PgConnection, postgres::PgListener};
-use tokio::{sync::Notify, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{Notify, broadcast},
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use uuid::Uuid;
 
 use crate::store::StoreError;
 
 const JOBS: &str = "apprun_jobs";
 const DONE: &str = "apprun_done";
+const CANCEL: &str = "apprun_cancel";
+
+/// How often a process says something to itself, to hear whether it still hears.
+const ECHO_EVERY: Duration = Duration::from_secs(5);
+
+/// Cancel requests that a slow receiver may fall behind before it misses some.
+const CANCEL_BACKLOG: usize = 1024;
 
 /// NOTIFY refuses payloads of 8,000 bytes and more; an id and its comma take 37.
 const IDS_PER_NOTICE: usize = 200;
@@ -32,9 +43,10 @@ pub struct Signals {
     _tasks: Arc<Tasks>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     jobs_waiting: Notify,
+    cancels: broadcast::Sender<Uuid>,
     watchers: Mutex<HashMap<Uuid, Vec<Arc<Notify>>>>,
     outbox: Mutex<Outbox>,
     outbox_filled: Notify,
@@ -45,6 +57,7 @@ struct Shared {
 struct Outbox {
     jobs_pushed: bool,
     done: Vec<Uuid>,
+    cancel: Vec<Uuid>,
 }
 
 #[derive(Debug)]
@@ -59,14 +72,27 @@ impl Drop for Tasks {
 impl Signals {
     /// Opens both connections. Later connection trouble is waited out; nothing is ever lost by it.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::default());
-        let voice = open_voice(url).await?;
-        let mut ear = PgListener::connect(url).await?;
-        ear.listen_all([JOBS, DONE]).await?;
-        let tasks = vec![
-            tokio::spawn(speak(voice, url.to_owned(), shared.clone())),
-            tokio::spawn(listen(ear, shared.clone())),
-        ];
+        Self::connect_echoing(url, ECHO_EVERY).await
+    }
+
+    /// The same, with another time between two echoes. An ear that misses two in a row is deaf,
+    /// whatever its socket says, and is replaced.
+    pub async fn connect_echoing(url: &str, echo_every: Duration) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared {
+            jobs_waiting: Notify::new(),
+            cancels: broadcast::Sender::new(CANCEL_BACKLOG),
+            watchers: Mutex::default(),
+            outbox: Mutex::default(),
+            outbox_filled: Notify::new(),
+        });
+        let line = Line {
+            url: url.to_owned(),
+            echo: format!("apprun_echo_{}", Uuid::new_v4().simple()),
+            echo_every,
+            shared: shared.clone(),
+        };
+        let (voice, ear) = (line.open_voice().await?, line.open_ear().await?);
+        let tasks = vec![tokio::spawn(line.clone().speak(voice)), tokio::spawn(line.listen(ear))];
         Ok(Self { shared, _tasks: Arc::new(Tasks(tasks)) })
     }
 
@@ -80,6 +106,17 @@ impl Signals {
     pub fn finished(&self, subject: Uuid) {
         lock(&self.shared.outbox).done.push(subject);
         self.shared.outbox_filled.notify_one();
+    }
+
+    /// Asks whoever runs the job about `subject` to end it. Call it after the commit.
+    pub fn cancel_requested(&self, subject: Uuid) {
+        lock(&self.shared.outbox).cancel.push(subject);
+        self.shared.outbox_filled.notify_one();
+    }
+
+    /// From now on, the subjects that anybody anywhere wants to end.
+    pub fn cancel_requests(&self) -> broadcast::Receiver<Uuid> {
+        self.shared.cancels.subscribe()
     }
 
     /// Returns when somebody pushed jobs. For one waiter per process, the claimer.
@@ -139,60 +176,116 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn open_voice(url: &str) -> Result<PgConnection, StoreError> {
-    let mut voice = PgConnection::connect(url).await?;
-    // A notice needs no flush to disk: it is a hint about rows that are already durable.
-    sqlx::query("set synchronous_commit = off").execute(&mut voice).await?;
-    Ok(voice)
+/// What both tasks need to open, and reopen, their connections.
+#[derive(Debug, Clone)]
+struct Line {
+    url: String,
+    /// A channel that nobody else listens to.
+    echo: String,
+    echo_every: Duration,
+    shared: Arc<Shared>,
 }
 
-async fn speak(mut voice: PgConnection, url: String, shared: Arc<Shared>) {
-    loop {
-        shared.outbox_filled.notified().await;
-        let outbox = mem::take(&mut *lock(&shared.outbox));
-        while let Err(error) = deliver(&mut voice, &outbox).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "failed to send wake-ups");
-            tokio::time::sleep(RECONNECT_DELAY).await;
-            if let Ok(fresh) = open_voice(&url).await {
-                voice = fresh;
-            }
-        }
+impl Line {
+    async fn open_voice(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut voice = PgConnection::connect(&self.url).await?;
+        // A notice needs no flush to disk: it is a hint about rows that are already durable.
+        sqlx::query("set synchronous_commit = off").execute(&mut voice).await?;
+        Ok(voice)
     }
-}
 
-async fn deliver(voice: &mut PgConnection, outbox: &Outbox) -> Result<(), sqlx::Error> {
-    if outbox.jobs_pushed {
-        sqlx::query!("select pg_notify($1, '')", JOBS).execute(&mut *voice).await?;
+    async fn open_ear(&self) -> Result<PgListener, sqlx::Error> {
+        let mut ear = PgListener::connect(&self.url).await?;
+        ear.listen_all([JOBS, DONE, CANCEL, &self.echo]).await?;
+        Ok(ear)
     }
-    for ids in outbox.done.chunks(IDS_PER_NOTICE) {
-        let payload = ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
-        sqlx::query!("select pg_notify($1, $2)", DONE, payload).execute(&mut *voice).await?;
-    }
-    Ok(())
-}
 
-async fn listen(mut ear: PgListener, shared: Arc<Shared>) {
-    loop {
-        match ear.try_recv().await {
-            Ok(Some(notice)) if notice.channel() == JOBS => shared.jobs_waiting.notify_one(),
-            Ok(Some(notice)) => wake_watchers(&shared, notice.payload()),
-            // The connection broke and hints may be lost: everybody looks for themselves.
-            Ok(None) => wake_everybody(&shared),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to listen for wake-ups"
-                );
+    async fn speak(self, mut voice: PgConnection) {
+        loop {
+            let filled = timeout(self.echo_every, self.shared.outbox_filled.notified()).await;
+            let outbox = mem::take(&mut *lock(&self.shared.outbox));
+            let is_echo = filled.is_err();
+            while let Err(error) = self.deliver(&mut voice, &outbox, is_echo).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to send wake-ups");
                 tokio::time::sleep(RECONNECT_DELAY).await;
-                wake_everybody(&shared);
+                if let Ok(Ok(fresh)) = timeout(self.patience(), self.open_voice()).await {
+                    voice = fresh;
+                }
             }
         }
     }
+
+    /// Fails as well when the other end does not answer in time.
+    async fn deliver(
+        &self,
+        voice: &mut PgConnection,
+        outbox: &Outbox,
+        is_echo: bool,
+    ) -> Result<(), sqlx::Error> {
+        let ids = |ids: &[Uuid]| ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
+        let mut notices = Vec::new();
+        if outbox.jobs_pushed {
+            notices.push((JOBS, String::new()));
+        }
+        notices.extend(outbox.done.chunks(IDS_PER_NOTICE).map(|done| (DONE, ids(done))));
+        notices.extend(outbox.cancel.chunks(IDS_PER_NOTICE).map(|cancel| (CANCEL, ids(cancel))));
+        if is_echo {
+            notices.push((&self.echo, String::new()));
+        }
+        for (channel, payload) in notices {
+            let notice = sqlx::query!("select pg_notify($1, $2)", channel, payload);
+            timeout(self.patience(), notice.execute(&mut *voice))
+                .await
+                .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+        }
+        Ok(())
+    }
+
+    async fn listen(self, mut ear: PgListener) {
+        loop {
+            match timeout(self.patience(), ear.try_recv()).await {
+                Ok(Ok(Some(notice))) => self.hear(notice.channel(), notice.payload()),
+                // The connection broke and hints may be lost: everybody looks for themselves.
+                Ok(Ok(None)) => wake_everybody(&self.shared),
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "failed to listen for wake-ups"
+                    );
+                    tokio::time::sleep(RECONNECT_DELAY).await;
+                    wake_everybody(&self.shared);
+                }
+                // Not even an echo: the socket is half open, and only we do not know it yet.
+                Err(_) => {
+                    wake_everybody(&self.shared);
+                    match timeout(self.patience(), self.open_ear()).await {
+                        Ok(Ok(fresh)) => ear = fresh,
+                        _ => tracing::warn!("failed to listen for wake-ups: no answer"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, channel: &str, payload: &str) {
+        let ids = payload.split(',').filter_map(|text| Uuid::try_parse(text).ok());
+        match channel {
+            JOBS => self.shared.jobs_waiting.notify_one(),
+            DONE => wake_watchers(&self.shared, ids),
+            // Nobody may want to know, which is no error.
+            CANCEL => ids.for_each(|id| drop(self.shared.cancels.send(id))),
+            _ => {}
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.echo_every * 5 / 2
+    }
 }
 
-fn wake_watchers(shared: &Shared, payload: &str) {
+fn wake_watchers(shared: &Shared, ids: impl Iterator<Item = Uuid>) {
     let watchers = lock(&shared.watchers);
-    for id in payload.split(',').filter_map(|text| Uuid::try_parse(text).ok()) {
+    for id in ids {
         for wake in watchers.get(&id).into_iter().flatten() {
             wake.notify_one();
         }

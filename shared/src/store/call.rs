@@ -7,7 +7,7 @@ use super::{Db, StoreError, Tx, db::word, project::effective_role};
 use crate::{
     domain::{
         Actor, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, IdCursor, JsonText,
-        LogCursor, LogStream, PageSize, ProjectId, Reason, RequestId, Role, TenantId,
+        LogCursor, LogStream, PageSize, Reason, RequestId, Role, TenantId,
     },
     queue::{Class, JobKind, NewJob, push},
 };
@@ -30,15 +30,14 @@ pub struct NewCall<'a> {
 /// Inserts an execution of the version that serves at this moment, and its job. False when none
 /// serves: the insert itself demands one.
 pub async fn accept(tx: &mut Tx, actor: Actor, call: NewCall<'_>) -> Result<bool, StoreError> {
-    let project = sqlx::query_scalar!(
+    let inserted = sqlx::query!(
         "insert into execution (id, tenant_id, project_id, function_id, version_id,
                                 version_number, mode, status, input, created_by, request_id)
          select $1, f.tenant_id, f.project_id, f.id, v.id, v.number, $4, 'pending', $5, $6, $7
          from function f
          join function_version v on v.function_id = f.id and v.number = f.current_version
          where f.id = $3 and f.tenant_id = $2 and f.deleted_at is null
-           and v.artifact_key is not null
-         returning project_id",
+           and v.artifact_key is not null",
         call.id.0,
         actor.tenant.0,
         call.function.0,
@@ -47,9 +46,11 @@ pub async fn accept(tx: &mut Tx, actor: Actor, call: NewCall<'_>) -> Result<bool
         actor.user.0,
         call.request.0,
     )
-    .fetch_optional(&mut **tx)
+    .execute(&mut **tx)
     .await?;
-    let Some(project) = project else { return Ok(false) };
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
     let job = NewJob {
         kind: JobKind::Execute,
         class: match call.mode {
@@ -58,7 +59,6 @@ pub async fn accept(tx: &mut Tx, actor: Actor, call: NewCall<'_>) -> Result<bool
         },
         subject: call.id.0,
         tenant: actor.tenant,
-        project: ProjectId(project),
         function: call.function,
         request: call.request,
     };
@@ -168,9 +168,10 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Summary>, StoreError> {
-    let rows = sqlx::query!(
-        "select id, version_number, status, reason, error_message, run_ms, peak_memory_bytes,
-                attempt, queued_at, started_at, completed_at
+    let rows = sqlx::query_as!(
+        SummaryRow,
+        "select id, function_id, version_number, status, reason, error_message, run_ms,
+                peak_memory_bytes, attempt, queued_at, started_at, completed_at
          from execution
          where function_id = $1 and tenant_id = $2 and ($3::uuid is null or id < $3)
          order by id desc
@@ -182,24 +183,44 @@ pub async fn list(
     )
     .fetch_all(db.pool())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Summary {
-                id: ExecutionId(row.id),
-                function,
-                version: row.version_number,
-                status: word(&row.status)?,
-                reason: row.reason.as_deref().map(word).transpose()?,
-                error: row.error_message,
-                run_ms: row.run_ms,
-                peak_memory_bytes: row.peak_memory_bytes.map(i64::unsigned_abs),
-                attempt: row.attempt,
-                queued_at: row.queued_at,
-                started_at: row.started_at,
-                completed_at: row.completed_at,
-            })
+    rows.into_iter().map(Summary::try_from).collect()
+}
+
+/// A summary as its row has it.
+pub(super) struct SummaryRow {
+    pub(super) id: Uuid,
+    pub(super) function_id: Uuid,
+    pub(super) version_number: i32,
+    pub(super) status: String,
+    pub(super) reason: Option<String>,
+    pub(super) error_message: Option<String>,
+    pub(super) run_ms: Option<f64>,
+    pub(super) peak_memory_bytes: Option<i64>,
+    pub(super) attempt: i32,
+    pub(super) queued_at: OffsetDateTime,
+    pub(super) started_at: Option<OffsetDateTime>,
+    pub(super) completed_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<SummaryRow> for Summary {
+    type Error = StoreError;
+
+    fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ExecutionId(row.id),
+            function: FunctionId(row.function_id),
+            version: row.version_number,
+            status: word(&row.status)?,
+            reason: row.reason.as_deref().map(word).transpose()?,
+            error: row.error_message,
+            run_ms: row.run_ms,
+            peak_memory_bytes: row.peak_memory_bytes.map(i64::unsigned_abs),
+            attempt: row.attempt,
+            queued_at: row.queued_at,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
         })
-        .collect()
+    }
 }
 
 /// One line that an execution of a function wrote.

@@ -84,13 +84,23 @@ impl Db {
     /// How long a caller may wait for a free connection before it is told that the platform is full.
     const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// What every session asks for. No statement here wants to read a whole table, whatever the
+    /// statistics of one that was just empty suggest; and a process that is stopped in the middle of
+    /// a transaction must not hold its locks longer than a lease lives.
+    const SESSION: [(&str, &str); 3] = [
+        ("enable_seqscan", "off"),
+        ("idle_in_transaction_session_timeout", "4s"),
+        ("statement_timeout", "30s"),
+    ];
+
     /// Connects, with at most `max_connections` open at once.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("apprun").options(Self::SESSION);
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Self::ACQUIRE_TIMEOUT)
-            .connect_with(options.application_name("apprun"))
+            .connect_with(options)
             .await?;
         Ok(Self { pool })
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, db::word};
 use crate::domain::{
-    ExecutionId, ExecutionStatus, FunctionId, LogStream, Reason, TenantId, VersionId,
+    ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, LogStream, Reason, RetryPolicy,
+    TenantId, VersionId,
 };
 
 /// Everything a worker needs to run one call.
@@ -28,6 +29,26 @@ pub struct StartedExecution {
     pub timeout: Duration,
     /// Memory limit of the run.
     pub memory_bytes: u64,
+    /// What follows a failure; a caller who waits is told at once, so a sync call is never retried.
+    pub retry: RetryPolicy,
+}
+
+impl StartedExecution {
+    /// How long to wait before the attempt that follows `attempt`, which ended so; None when that is
+    /// the end of it. `jitter` lies between 0 and 1.
+    pub fn retry_after(
+        &self,
+        attempt: i16,
+        reason: Option<Reason>,
+        jitter: f64,
+    ) -> Option<Duration> {
+        match reason {
+            Some(reason) if !reason.is_permanent() => {
+                self.retry.delay_after(attempt.unsigned_abs(), jitter)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Marks an execution as running and loads what the run needs; None when it is already final.
@@ -47,8 +68,9 @@ pub async fn start(
          set status = 'running', started_at = now(), attempt = $2, worker = $3
          from function_version v join artifact a on a.key = v.artifact_key
          where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
-         returning e.tenant_id, e.function_id, e.version_id, e.input,
-                   v.timeout_seconds, v.memory_mib, a.sha256",
+         returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode,
+                   v.timeout_seconds, v.memory_mib, a.sha256, v.max_retries,
+                   v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor",
         id.0,
         i32::from(attempt),
         worker,
@@ -57,6 +79,8 @@ pub async fn start(
     .await?;
     tx.commit().await?;
     row.map(|row| {
+        let milliseconds = |count: i32| Duration::from_millis(count.unsigned_abs().into());
+        let is_async = word::<ExecutionMode>(&row.mode)? == ExecutionMode::Async;
         Ok(StartedExecution {
             id,
             tenant: TenantId(row.tenant_id),
@@ -69,6 +93,12 @@ pub async fn start(
                 .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
             timeout: Duration::from_secs(row.timeout_seconds.unsigned_abs().into()),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
+            retry: RetryPolicy {
+                max_retries: if is_async { row.max_retries.unsigned_abs() } else { 0 },
+                initial_delay: milliseconds(row.retry_initial_delay_ms),
+                max_delay: milliseconds(row.retry_max_delay_ms),
+                backoff_factor: row.retry_backoff_factor,
+            },
         })
     })
     .transpose()
@@ -133,7 +163,7 @@ pub async fn record(
     // queue_ms is the wait before the attempt; store_ms is what is left of the total.
     sqlx::query!(
         "update execution
-         set status = $2, reason = $3, output = $4, error_message = $5, setup_ms = $6::float8, run_ms = $7::float8,
+         set status = $2, dead_letter = mode = 'async' and $2 = 'failed', reason = $3, output = $4, error_message = $5, setup_ms = $6::float8, run_ms = $7::float8,
              cpu_ms = $8, peak_memory_bytes = $9, exit_status = $10, signal = $11,
              logs_truncated = $12, completed_at = clock_timestamp(),
              queue_ms = 1000 * extract(epoch from started_at - queued_at),
@@ -150,6 +180,25 @@ pub async fn record(
         i64::try_from(finished.peak_memory_bytes).unwrap_or(i64::MAX),
         finished.exit_status,
         finished.signal,
+        finished.log_truncated,
+    )
+    .execute(&mut **tx)
+    .await?;
+    record_log(tx, execution, attempt, &finished.log).await
+}
+
+/// Writes what an attempt left that will be followed by another: its log, and that the execution
+/// waits again. Goes into the transaction that defers its job.
+pub async fn record_failed_attempt(
+    tx: &mut Tx,
+    execution: &StartedExecution,
+    attempt: i16,
+    finished: &FinishedExecution,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update execution set status = 'pending', started_at = null, logs_truncated = $2
+         where id = $1 and status = 'running'",
+        execution.id.0,
         finished.log_truncated,
     )
     .execute(&mut **tx)
@@ -196,11 +245,25 @@ pub async fn give_up(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update execution
-         set status = 'failed', reason = $2, error_message = $3, completed_at = now()
+         set status = 'failed', dead_letter = mode = 'async', reason = $2, error_message = $3,
+             completed_at = now()
          where id = $1 and status in ('pending', 'running')",
         id.0,
         reason.as_str(),
         message,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends an execution that nobody wants any more before it ran to an end.
+pub async fn record_cancelled(tx: &mut Tx, id: ExecutionId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update execution
+         set status = 'cancelled', reason = 'cancelled', completed_at = now()
+         where id = $1 and status in ('pending', 'running')",
+        id.0
     )
     .execute(&mut **tx)
     .await?;

@@ -79,7 +79,7 @@ pub async fn create(
     .await?;
     let Some(created_at) = created_at else { return Ok(None) };
     let version = insert_version(tx, actor, id, 1, new).await?;
-    queue_build(tx, actor, request, new.project, id, version).await?;
+    queue_build(tx, actor, request, id, version).await?;
     Ok(Some(CreatedFunction { id, created_at }))
 }
 
@@ -122,7 +122,6 @@ async fn queue_build(
     tx: &mut Tx,
     actor: Actor,
     request: RequestId,
-    project: ProjectId,
     function: FunctionId,
     version: VersionId,
 ) -> Result<(), StoreError> {
@@ -143,7 +142,6 @@ async fn queue_build(
         class: Class::Build,
         subject: id.0,
         tenant: actor.tenant,
-        project,
         function,
         request,
     };

@@ -9,9 +9,12 @@ pub mod audit;
 pub mod build;
 pub mod build_report;
 pub mod call;
+pub mod cancel;
 mod db;
+pub mod dead_letter;
 pub mod execution;
 pub mod function;
+pub mod partition;
 pub mod project;
 pub mod session;
 

@@ -10,8 +10,8 @@ use shared::{
     },
 };
 
-use super::{JobError, Services, settle_only, settle_through_trouble};
-use crate::{builder::Builder, lease::Held};
+use super::{JobError, Services, settle_only};
+use crate::{builder::Builder, lease::Held, pull::through_trouble};
 
 pub(super) async fn compile(
     services: &Services,
@@ -20,7 +20,8 @@ pub(super) async fn compile(
 ) -> Result<(), JobError> {
     // Slots for builds are only offered once there is a builder.
     let builder = services.builder.get().ok_or(JobError::NoBuilder)?;
-    let Some(started) = build::start(&services.db, BuildId(job.subject)).await? else {
+    let id = BuildId(job.subject);
+    let Some(started) = through_trouble(held, || build::start(&services.db, id)).await? else {
         return settle_only(services, job.claim, held).await;
     };
     let (runtime, source) = read_source(&started)?;
@@ -31,7 +32,7 @@ pub(super) async fn compile(
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
-    settle_through_trouble(held, || record(&services.db, job, &started, &finished)).await
+    Ok(through_trouble(held, || record(&services.db, job, &started, &finished)).await?)
 }
 
 /// What the door let in can be read again; anything else is our trouble.

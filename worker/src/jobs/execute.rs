@@ -1,6 +1,6 @@
 //! Execute: run one call of a function version in a fresh sandbox.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use compiler::{FunctionResult, interpret};
 use sandbox::{Executable, Limits, Outcome, Program};
@@ -14,32 +14,34 @@ use shared::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{JobError, Services, log_lines::log_lines, settle_only, settle_through_trouble};
-use crate::lease::Held;
+use super::{JobError, Services, log_lines::log_lines, settle_only};
+use crate::pull::{Assignment, through_trouble};
 
 /// Input and output of a call are at most this long.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
 /// What is kept of a call's log.
 const MAX_LOG_BYTES: usize = 256 << 10;
 
-pub(super) async fn execute(
-    services: &Services,
-    job: &ClaimedJob,
-    held: &Held,
-) -> Result<(), JobError> {
+pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Result<(), JobError> {
+    let Assignment { job, held, stop, .. } = assignment;
     let id = ExecutionId(job.subject);
-    let Some(call) = execution::start(&services.db, id, job.attempt, &services.worker).await?
-    else {
+    if job.cancel_requested {
+        return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
+    }
+    let start = || execution::start(&services.db, id, job.attempt, &services.worker);
+    let Some(call) = through_trouble(held, start).await? else {
         return settle_only(services, job.claim, held).await;
     };
     let started_at = SystemTime::now();
     let program = program(services, job, &call, started_at).await?;
-    let outcome = services.calls.run(program, &held.lost).await?;
+    let outcome = services.calls.run(program, stop).await?;
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
     let finished = finished(&outcome, started_at);
-    settle_through_trouble(held, || record(&services.db, job, &call, &finished)).await
+    let retry_after = call.retry_after(job.attempt, finished.reason, rand::random());
+    let record = || record(&services.db, job, &call, &finished, retry_after);
+    Ok(through_trouble(held, record).await?)
 }
 
 async fn program(
@@ -105,15 +107,31 @@ fn finished(outcome: &Outcome, started_at: SystemTime) -> FinishedExecution {
     }
 }
 
-/// Outcome and end of the job, both or neither.
+/// Outcome and end of the job, both or neither; or, when another attempt follows, its due time.
 async fn record(
     db: &Db,
     job: &ClaimedJob,
     call: &StartedExecution,
     finished: &FinishedExecution,
+    retry_after: Option<Duration>,
 ) -> Result<(), SettleError> {
     let mut tx = db.begin().await?;
+    match retry_after {
+        None => {
+            queue::settle(&mut tx, job.claim).await?;
+            execution::record(&mut tx, call, job.attempt, finished).await?;
+        }
+        Some(delay) => {
+            queue::retry(&mut tx, job.claim, delay).await?;
+            execution::record_failed_attempt(&mut tx, call, job.attempt, finished).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
     queue::settle(&mut tx, job.claim).await?;
-    execution::record(&mut tx, call, job.attempt, finished).await?;
+    execution::record_cancelled(&mut tx, ExecutionId(job.subject)).await?;
     Ok(tx.commit().await?)
 }

@@ -18,8 +18,8 @@ use tokio::sync::OnceCell;
 use crate::{
     builder::Builder,
     cache::{BinaryCache, CacheError},
-    claimer::Assignment,
     lease::Held,
+    pull::{Assignment, Interrupted, through_trouble},
 };
 
 /// What jobs are carried out with.
@@ -59,6 +59,15 @@ pub(crate) enum JobError {
     Stale,
 }
 
+impl<E: Into<Self>> From<Interrupted<E>> for JobError {
+    fn from(interrupted: Interrupted<E>) -> Self {
+        match interrupted {
+            Interrupted::LeaseLost => Self::LeaseLost,
+            Interrupted::Failed(error) => error.into(),
+        }
+    }
+}
+
 impl From<SettleError> for JobError {
     fn from(error: SettleError) -> Self {
         match error {
@@ -68,25 +77,23 @@ impl From<SettleError> for JobError {
     }
 }
 
-/// Between two tries of a settling transaction while the database is in trouble.
-const SETTLE_RETRY_DELAY: Duration = Duration::from_millis(250);
-
 /// Carries a job out and settles it, or gives it back. The slot comes back at the end.
 pub(crate) async fn carry_out(services: Arc<Services>, assignment: Assignment) {
-    let Assignment { job, held, slot } = assignment;
+    let Assignment { job, held, .. } = &assignment;
     let result = match job.kind {
-        JobKind::Execute => execute::execute(&services, &job, &held).await,
-        JobKind::Compile => compile::compile(&services, &job, &held).await,
+        JobKind::Execute => execute::execute(&services, &assignment).await,
+        JobKind::Compile => compile::compile(&services, job, held).await,
     };
     match result {
         Ok(()) => services.signals.finished(job.subject),
-        // Somebody else settles it, or already has: nothing of ours may remain.
+        // Somebody else settles it, or already has, or our own COMMIT went through unheard: nothing
+        // more of ours may follow, but whoever waits may look.
         Err(error @ (JobError::LeaseLost | JobError::Stale)) => {
             tracing::warn!(request_id = %job.request, subject = %job.subject, %error, "result dropped");
+            services.signals.finished(job.subject);
         }
-        Err(error) => give_back(&services, &job, &held, error).await,
+        Err(error) => give_back(&services, job, held, error).await,
     }
-    drop(slot);
 }
 
 /// A panic is our trouble like any other.
@@ -110,16 +117,14 @@ async fn give_back(services: &Services, job: &ClaimedJob, held: &Held, error: Jo
 async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, message: &str) {
     let delay = Duration::from_millis(500 << job.redeliveries.clamp(0, 6));
     let given_back =
-        settle_through_trouble(held, || try_to_give_back(&services.db, job, delay, message)).await;
+        through_trouble(held, || try_to_give_back(&services.db, job, delay, message)).await;
     match given_back {
         Ok(GivenBack::Deferred) => {}
         Ok(GivenBack::Dead) => services.signals.finished(job.subject),
         // The lease's end brings the job back.
-        Err(error) => tracing::error!(
-            subject = %job.subject,
-            error = &error as &dyn std::error::Error,
-            "a failed job was not given back"
-        ),
+        Err(error) => {
+            tracing::error!(subject = %job.subject, error = %JobError::from(error), "a failed job was not given back");
+        }
     }
 }
 
@@ -154,36 +159,11 @@ async fn bury(tx: &mut Tx, job: &ClaimedJob, message: &str) -> Result<(), StoreE
 
 /// Settles a claim whose subject needs no outcome any more, because it already has one.
 async fn settle_only(services: &Services, claim: Claim, held: &Held) -> Result<(), JobError> {
-    settle_through_trouble(held, || try_to_settle(&services.db, claim)).await
+    Ok(through_trouble(held, || try_to_settle(&services.db, claim)).await?)
 }
 
 async fn try_to_settle(db: &Db, claim: Claim) -> Result<(), SettleError> {
     let mut tx = db.begin().await?;
     queue::settle(&mut tx, claim).await?;
     Ok(tx.commit().await?)
-}
-
-/// Repeats a settling transaction until it went through, or turned out stale, or the lease is lost.
-///
-/// The fencing token makes that safe: when a COMMIT went through but its answer was lost, the next
-/// try finds the claim stale and changes nothing.
-async fn settle_through_trouble<T, Settling>(
-    held: &Held,
-    settle: impl Fn() -> Settling,
-) -> Result<T, JobError>
-where
-    Settling: Future<Output = Result<T, SettleError>>,
-{
-    loop {
-        match settle().await {
-            Err(SettleError::Store(error)) if error.is_transient() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "settling goes on");
-            }
-            settled => return settled.map_err(JobError::from),
-        }
-        tokio::select! {
-            () = held.lost.cancelled() => return Err(JobError::LeaseLost),
-            () = tokio::time::sleep(SETTLE_RETRY_DELAY) => {}
-        }
-    }
 }

@@ -1,92 +1,14 @@
-//! The queue's promises, against a real Postgres: each claim settles once, nothing is lost, and the
-//! order of classes holds.
+//! Delivery: each claim settles once, nothing is lost, and the order of classes holds.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::{collections::HashSet, time::Duration};
 
-use shared::{
-    domain::{FunctionId, ProjectId, RequestId, TenantId},
-    queue::{
-        self, ClaimedJob, Class, DeadJob, FreeSlots, GivenBack, JobKind, LeaseId, MAX_REDELIVERIES,
-        NewJob, SettleError, Signals,
-    },
-    store::Db,
+use shared::queue::{
+    self, Class, DeadJob, FreeSlots, GivenBack, JobKind, MAX_REDELIVERIES, SettleError,
 };
-use sqlx::PgPool;
-use test_support::TestDatabase;
-use tokio::time::Instant;
-use uuid::Uuid;
 
-const PLENTY: FreeSlots = FreeSlots { executions: 1000, builds: 1000 };
-
-struct Fixture {
-    db: Db,
-    sql: PgPool,
-    database: TestDatabase,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let database = TestDatabase::create().await;
-        let db = Db::connect(database.url(), 8).await.unwrap();
-        Self { db, sql: database.pool().await, database }
-    }
-
-    async fn push(&self, class: Class) -> Uuid {
-        let subject = Uuid::now_v7();
-        let kind = if class == Class::Build { JobKind::Compile } else { JobKind::Execute };
-        let mut tx = self.db.begin().await.unwrap();
-        let job = NewJob {
-            kind,
-            class,
-            subject,
-            tenant: TenantId::new(),
-            project: ProjectId::new(),
-            function: FunctionId::new(),
-            request: RequestId::new(),
-        };
-        queue::push(&mut tx, job).await.unwrap();
-        tx.commit().await.unwrap();
-        subject
-    }
-
-    async fn lease(&self) -> LeaseId {
-        queue::open_lease(&self.db, "test").await.unwrap()
-    }
-
-    async fn claim_one(&self, lease: LeaseId) -> ClaimedJob {
-        let mut jobs = queue::claim(&self.db, lease, PLENTY).await.unwrap();
-        assert_eq!(jobs.len(), 1);
-        jobs.remove(0)
-    }
-
-    async fn settle(&self, job: &ClaimedJob) -> Result<(), SettleError> {
-        let mut tx = self.db.begin().await.unwrap();
-        queue::settle(&mut tx, job.claim).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn expire(&self, lease: LeaseId) {
-        sqlx::query("update q.lease set expires_at = now() - interval '1 second' where id = $1")
-            .bind(lease.0)
-            .execute(&self.sql)
-            .await
-            .unwrap();
-    }
-
-    async fn reap(&self) -> queue::Reaped {
-        let mut tx = self.db.begin().await.unwrap();
-        let reaped = queue::reap(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
-        reaped
-    }
-
-    async fn live_jobs(&self) -> i64 {
-        sqlx::query_scalar("select count(*) from q.job").fetch_one(&self.sql).await.unwrap()
-    }
-}
+use crate::fixture::{Fixture, PLENTY, rounds};
 
 #[tokio::test]
 async fn a_settled_job_is_gone_and_cannot_be_settled_again() {
@@ -133,9 +55,10 @@ async fn urgent_classes_go_first_and_builds_have_their_own_count() {
     let urgent = q.push(Class::Sync).await;
     let lease = q.lease().await;
 
-    let one = queue::claim(&q.db, lease, FreeSlots { executions: 1, builds: 0 }).await.unwrap();
+    let one = FreeSlots { executions: 1, background: 1, builds: 0 };
+    let one = q.claim(lease, one).await;
     assert_eq!(one.iter().map(|job| job.subject).collect::<Vec<_>>(), [urgent]);
-    let rest = queue::claim(&q.db, lease, PLENTY).await.unwrap();
+    let rest = q.claim(lease, PLENTY).await;
     let rest: HashSet<_> = rest.iter().map(|job| job.subject).collect();
     assert_eq!(rest, HashSet::from([build, patient]));
 }
@@ -151,10 +74,10 @@ async fn many_claimers_never_get_the_same_job() {
         let db = q.db.clone();
         tokio::spawn(async move {
             let lease = queue::open_lease(&db, "test").await.unwrap();
-            let mut mine = Vec::new();
+            let (mut mine, mut rounds) = (Vec::new(), rounds());
             loop {
-                let free = FreeSlots { executions: 7, builds: 0 };
-                let jobs = queue::claim(&db, lease, free).await.unwrap();
+                let free = FreeSlots { executions: 7, background: 7, builds: 0 };
+                let jobs = rounds.claim(&db, lease, free).await.unwrap().jobs;
                 if jobs.is_empty() {
                     return mine;
                 }
@@ -167,11 +90,8 @@ async fn many_claimers_never_get_the_same_job() {
     for claimer in claimers.collect::<Vec<_>>() {
         all.extend(claimer.await.unwrap());
     }
-    // SKIP LOCKED may end a claimer early, never give a job twice.
-    assert_eq!(all.len(), all.iter().collect::<HashSet<_>>().len());
-    let lease = q.lease().await;
-    all.extend(queue::claim(&q.db, lease, PLENTY).await.unwrap().iter().map(|job| job.subject));
     assert_eq!(all.len(), JOBS);
+    assert_eq!(all.len(), all.iter().collect::<HashSet<_>>().len());
 }
 
 #[tokio::test]
@@ -180,7 +100,7 @@ async fn an_expired_lease_claims_nothing_and_cannot_be_extended() {
     q.push(Class::Sync).await;
     let lease = q.lease().await;
     q.expire(lease).await;
-    assert!(queue::claim(&q.db, lease, PLENTY).await.unwrap().is_empty());
+    assert!(q.claim(lease, PLENTY).await.is_empty());
     let beat = queue::beat(&q.db, lease).await.unwrap();
     assert!(!beat.alive && beat.leases_expired && beat.jobs_ready);
 }
@@ -251,34 +171,4 @@ async fn a_job_given_back_too_often_is_dead() {
         assert_eq!(given_back, expected);
     }
     assert_eq!(q.live_jobs().await, 0);
-}
-
-#[tokio::test]
-async fn a_push_wakes_a_claimer_in_another_process() {
-    let q = Fixture::new().await;
-    let here = Signals::connect(q.database.url()).await.unwrap();
-    let there = Signals::connect(q.database.url()).await.unwrap();
-    here.jobs_pushed();
-    there.jobs_waiting().await;
-}
-
-#[tokio::test]
-async fn the_end_of_an_execution_wakes_everybody_who_watches_it() {
-    let q = Fixture::new().await;
-    let here = Signals::connect(q.database.url()).await.unwrap();
-    let there = Signals::connect(q.database.url()).await.unwrap();
-    let subject = Uuid::now_v7();
-    let far = Instant::now() + Duration::from_secs(60);
-    let (mut first, mut second) = (there.watch(subject), there.watch(subject));
-    here.finished(subject);
-    assert!(first.changed(far).await && second.changed(far).await);
-}
-
-#[tokio::test]
-async fn a_watch_ends_at_its_deadline_and_looks_now_and_then_before() {
-    let q = Fixture::new().await;
-    let signals = Signals::connect(q.database.url()).await.unwrap();
-    let mut watch = signals.watch(Uuid::now_v7());
-    assert!(!watch.changed(Instant::now()).await);
-    assert!(watch.changed(Instant::now() + Duration::from_secs(60)).await);
 }

@@ -1,0 +1,92 @@
+//! Dead letters: async calls that failed for good, with nobody there to be told. They are the
+//! executions themselves, marked until somebody has dealt with them: drives them again, as a new
+//! execution, or lets them be. An outcome is never rewritten.
+
+use super::{Db, StoreError, Tx, call::Summary, call::SummaryRow};
+use crate::{
+    domain::{ExecutionId, FunctionId, IdCursor, PageSize, ProjectId, RequestId, TenantId},
+    queue::{Class, JobKind, NewJob, push},
+};
+
+/// The dead letters of a project, newest first. Whoever asks has been let in to the project. One
+/// of them with its payloads and log is `call::find`.
+pub async fn list(
+    db: &Db,
+    tenant: TenantId,
+    project: ProjectId,
+    behind: Option<IdCursor>,
+    size: PageSize,
+) -> Result<Vec<Summary>, StoreError> {
+    let rows = sqlx::query_as!(
+        SummaryRow,
+        "select id, function_id, version_number, status, reason, error_message, run_ms,
+                peak_memory_bytes, attempt, queued_at, started_at, completed_at
+         from execution
+         where project_id = $1 and tenant_id = $2 and dead_letter and ($3::uuid is null or id < $3)
+         order by id desc
+         limit $4",
+        project.0,
+        tenant.0,
+        behind.map(|cursor| cursor.0),
+        size.and_one(),
+    )
+    .fetch_all(db.pool())
+    .await?;
+    rows.into_iter().map(Summary::try_from).collect()
+}
+
+/// Runs a dead letter again: the same version and input as a new execution, whose id is returned.
+/// None when it is no dead letter of the tenant, or somebody else was faster.
+pub async fn redrive(
+    tx: &mut Tx,
+    tenant: TenantId,
+    dead: ExecutionId,
+    request: RequestId,
+) -> Result<Option<ExecutionId>, StoreError> {
+    let id = ExecutionId::new();
+    let function = sqlx::query_scalar!(
+        "with dead as (
+             update execution set dead_letter = false
+             where id = $1 and tenant_id = $2 and dead_letter
+             returning *
+         )
+         insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
+                                mode, status, input, created_by, request_id)
+         select $3, tenant_id, project_id, function_id, version_id, version_number,
+                mode, 'pending', input, created_by, $4
+         from dead
+         returning function_id",
+        dead.0,
+        tenant.0,
+        id.0,
+        request.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(function) = function else { return Ok(None) };
+    let job = NewJob {
+        kind: JobKind::Execute,
+        class: Class::Async,
+        subject: id.0,
+        tenant,
+        function: FunctionId(function),
+        request,
+    };
+    push(tx, job).await?;
+    Ok(Some(id))
+}
+
+/// Takes dead letters off the list; they stay in the history like any failed execution. Says how
+/// many of the tenant's they were.
+pub async fn purge(tx: &mut Tx, tenant: TenantId, dead: &[ExecutionId]) -> Result<u64, StoreError> {
+    let ids: Vec<_> = dead.iter().map(|id| id.0).collect();
+    let purged = sqlx::query!(
+        "update execution set dead_letter = false
+         where id = any($1) and tenant_id = $2 and dead_letter",
+        &ids,
+        tenant.0,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(purged.rows_affected())
+}

@@ -11,7 +11,7 @@ use compiler::Places;
 use shared::{
     artifact::ArtifactStore,
     config::{ArtifactLocation, CompilerSettings, Config, Secret},
-    queue::Signals,
+    queue::{CallLimits, Signals},
     store::Db,
 };
 use tokio::net::TcpListener;
@@ -73,6 +73,9 @@ impl Backbone {
             database_url: self.database_url.expose().to_owned(),
             artifacts: open_artifacts(&config.artifact_store)?,
             call_slots: config.worker_slots,
+            call_limits: CallLimits::new(|plan| {
+                config.functions.limits_of(plan).concurrent_executions
+            }),
             grace,
             builder: builder_options(&config.compiler),
             name: worker_name(),

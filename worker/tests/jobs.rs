@@ -311,3 +311,52 @@ async fn source_that_does_not_compile_fails_the_function_with_the_compilers_word
     assert!(said.starts_with("compile_error: ") && said.contains("log.Prnt"), "{said}");
     worker.stop().await;
 }
+
+const FAILER: &str = r#"package main
+
+import "errors"
+
+func Handler(input map[string]interface{}) (map[string]interface{}, error) {
+	return nil, errors.New("as always")
+}
+"#;
+
+#[tokio::test]
+async fn a_running_call_is_cancelled_within_a_second_and_its_process_is_gone() {
+    let f = Fixture::new().await;
+    let worker = f.start_worker(Duration::from_secs(30)).await;
+    let function = f.built(SLEEPER, 300).await;
+    let id = f.call(function, "{}").await;
+    let status = "select status from execution where id = $1";
+    let mut watch = f.signals.watch(id.0);
+    while f.text(status, id.0).await.as_deref() != Some("running") {
+        assert!(watch.changed(Instant::now() + Duration::from_secs(60)).await);
+    }
+    let mut tx = f.db.begin().await.unwrap();
+    let cancelled = store::cancel::cancel(&mut tx, f.actor.tenant, id).await.unwrap();
+    assert_eq!(cancelled, Some(store::cancel::Cancelled::Asked));
+    tx.commit().await.unwrap();
+    // No signal is sent: the beat alone finds it.
+    assert_eq!(f.final_status("execution", id.0).await, "cancelled");
+    let took =
+        "select (completed_at - started_at < '30 seconds')::text from execution where id = $1";
+    assert_eq!(f.text(took, id.0).await.as_deref(), Some("true"));
+    worker.stop().await;
+    assert_eq!(f.live_jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_failing_call_is_tried_again_as_its_policy_says_and_ends_as_a_dead_letter() {
+    let f = Fixture::new().await;
+    let worker = f.start_worker(Duration::from_secs(30)).await;
+    let function = f.built(FAILER, 30).await;
+    sqlx::query("update function_version set max_retries = 2, retry_initial_delay_ms = 1")
+        .execute(&f.sql)
+        .await
+        .unwrap();
+    let id = f.call(function, "{}").await;
+    assert_eq!(f.final_status("execution", id.0).await, "failed");
+    let end = "select reason || ' ' || attempt || ' ' || dead_letter from execution where id = $1";
+    assert_eq!(f.text(end, id.0).await.as_deref(), Some("function_error 3 true"));
+    worker.stop().await;
+}

@@ -77,6 +77,7 @@ impl Backbone {
                 config.functions.limits_of(plan).concurrent_executions
             }),
             grace,
+            retention_days: config.functions.log_retention_days,
             builder: builder_options(&config.compiler),
             name: worker_name(),
         };

@@ -6,7 +6,7 @@ use sandbox::{Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
     queue::{CallLimits, Signals},
-    store::{Db, StoreError},
+    store::{Db, StoreError, partition},
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub struct Options {
     pub call_limits: CallLimits,
     /// How long running jobs may go on after the worker was told to stop.
     pub grace: Duration,
+    /// How long executions and their logs are kept.
+    pub retention_days: u32,
     /// Toolchains, their caches, and builds at once.
     pub builder: BuilderOptions,
     /// Of the worker, for people: shown with its lease and on each execution.
@@ -52,6 +54,8 @@ pub enum StartError {
     #[error(transparent)]
     Sandbox(#[from] sandbox::StartError),
 }
+
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3600);
 
 const BUILDER_RETRY_DELAY: Duration = Duration::from_secs(10);
 
@@ -92,7 +96,7 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken) {
         let slots = Slots::new(self.options.call_slots);
         let puller = Puller {
-            db: self.options.db,
+            db: self.options.db.clone(),
             beats: self.beats,
             signals: self.options.signals,
             slots: slots.clone(),
@@ -102,9 +106,12 @@ impl Worker {
         };
         let opening = open_builds(self.services.clone(), self.options.builder, slots, stop.clone());
         let readying = tokio::spawn(opening);
+        let keeping_house =
+            tokio::spawn(keep_house(self.options.db.clone(), self.options.retention_days));
         let services = self.services.clone();
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
         let _ = readying.await;
+        keeping_house.abort();
         if let Some(services) = Arc::into_inner(self.services) {
             services.calls.stop().await;
             if let Some(builder) = services.builder.into_inner() {
@@ -120,6 +127,24 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
     let done = tokio::spawn(jobs::carry_out(services.clone(), assignment)).await;
     if done.is_err() {
         jobs::give_back_panicked(&services, &job, &held).await;
+    }
+}
+
+/// Makes the partitions of the coming days and drops those that are too old, soon after the start
+/// and every hour; of several workers, whoever comes first.
+async fn keep_house(db: Db, retention_days: u32) {
+    loop {
+        match partition::maintain(&db, retention_days).await {
+            Ok(0) => {}
+            Ok(dropped) => tracing::info!(dropped, "old executions and logs are gone"),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "partitions not maintained"
+                );
+            }
+        }
+        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
 }
 

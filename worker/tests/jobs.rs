@@ -100,6 +100,7 @@ impl Fixture {
             call_slots: 2,
             call_limits: CallLimits::default(),
             grace,
+            retention_days: 30,
             builder: BuilderOptions {
                 places: Places::from_environment(),
                 cache_dir: format!("{home}/.cache/apprun").into(),

@@ -6,6 +6,7 @@ mod cancel;
 mod delivery;
 mod fair;
 mod fixture;
+mod growth;
 mod planner;
 mod retry;
 mod signals;

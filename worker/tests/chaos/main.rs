@@ -1,0 +1,65 @@
+//! Chaos: several real worker processes are killed, stopped and resumed, and Postgres is restarted
+//! in immediate mode under them, while calls keep coming in. Afterwards every accepted call has
+//! exactly one outcome, nothing is left over, and no limit was ever exceeded.
+//!
+//! `APPRUN_CHAOS_SECONDS` makes it longer; see `make chaos`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod calls;
+mod no_op;
+mod server;
+mod workers;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{calls::Calls, server::Server, workers::Workers};
+
+/// The whole system may be down for as long as a lease and a restart take.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_every_call_ends_once_and_no_limit_is_exceeded() {
+    let seconds = std::env::var("APPRUN_CHAOS_SECONDS").map_or(10, |text| text.parse().unwrap());
+    let server = Server::start();
+    let calls = Calls::prepare(&server.url()).await;
+    let mut workers = Workers::start(&server.url(), 3);
+
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let pushing: Vec<_> = (0..3).map(|_| tokio::spawn(calls.clone().push_until(until))).collect();
+    let sampling = tokio::spawn(calls.clone().sample_limits());
+    let mut restarts = 0;
+    for step in 0.. {
+        if Instant::now() >= until {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(rand::random_range(100..900))).await;
+        match step % 7 {
+            0 | 2 | 4 => workers.kill_one(),
+            // Up to well beyond the time that a lease lives.
+            1 | 3 | 5 => workers.stop_one_for(Duration::from_millis(rand::random_range(500..6500))),
+            _ => {
+                server.restart_immediately();
+                restarts += 1;
+            }
+        }
+    }
+    let mut accepted = 0;
+    for pusher in pushing {
+        accepted += pusher.await.unwrap();
+    }
+    let deadline = Instant::now() + DRAIN_LIMIT;
+    while calls.live().await > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    sampling.abort();
+    let tally = calls.tally().await;
+    println!("{} kills, {} stops, {restarts} restarts; {tally:?}", workers.kills, workers.stops);
+    assert_eq!(tally.live, 0, "everything ends");
+    assert_eq!(tally.accepted, tally.settled + tally.dead, "nothing is lost");
+    assert!(tally.accepted >= accepted, "what was answered with yes is there");
+    assert_eq!(tally.outcomes, tally.accepted, "one outcome each");
+    assert_eq!(calls.excesses(), Vec::<String>::new(), "limits held in every sample");
+    assert!(calls.samples() > 0 && workers.kills > 0 && restarts > 0);
+}

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// How long requests and jobs may go on once this is told to stop. Everything together must be over
-/// in three seconds; Postgres needs a tenth of one as a rule.
+/// in three seconds, of which Postgres may need half.
 const GRACE: Duration = Duration::from_millis(500);
 /// Past its grace a room needs a moment to end what it cut off; more than this is a fault.
-const STOP_LIMIT: Duration = Duration::from_millis(1500);
+const STOP_LIMIT: Duration = Duration::from_millis(1200);
 const CLOSE_LIMIT: Duration = Duration::from_millis(200);
 
 /// A running stack. [`Stack::stop`] ends it in order; the end of the process ends it too.

@@ -74,7 +74,7 @@ impl EmbeddedPostgres {
         }
     }
 
-    /// Stops the server and waits for its end: two seconds at most, see `supervise.sh`.
+    /// Stops the server and waits for its end: a second and a half at most, see `supervise.sh`.
     pub(crate) async fn stop(self) {
         let Self { lifeline, mut exited, .. } = self;
         drop(lifeline);

@@ -15,7 +15,7 @@ server=$!
 {
   cat <&8 >/dev/null
   kill -INT "$server"
-  sleep 2
+  sleep 1.5
   kill -QUIT "$server"
 } 2>/dev/null &
 

@@ -14,8 +14,9 @@ use crate::domain::{Plan, PlanLimits, text_enum::text_enum};
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
-/// Postgres' own notices ("already exists, skipping") tell an operator nothing.
-const DEFAULT_LOG: &str = "info,sqlx=warn";
+/// Without Postgres' notices ("already exists, skipping") and its goodbyes to connections that are cut
+/// off at the end, which tell an operator nothing.
+const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
 /// An upper bound for every time in seconds: a day.
 const MAX_SECONDS: u32 = 86_400;
 /// An upper bound for every size in KiB: what one row should hold at the very most.

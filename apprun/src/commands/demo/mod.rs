@@ -43,7 +43,7 @@ pub(super) async fn run(mut config: Config, stop: CancellationToken) -> Result<(
 /// A line per request would drown the steps; a filter that somebody chose is left alone.
 pub(super) fn quieten(config: &mut Config) {
     if config.has_default_log() {
-        config.log = "warn".to_owned();
+        config.log = "error".to_owned();
     }
 }
 

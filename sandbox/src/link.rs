@@ -29,6 +29,9 @@ use crate::{
 /// is dead before its removal is asked for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it may take to be ready: it may have to sweep what dead instances left.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
 /// A live spawner.
 pub(crate) struct Link {
     socket: AsyncFd<OwnedFd>,
@@ -72,18 +75,29 @@ impl Link {
         setup: &Setup,
     ) -> Result<(Link, Child), StartError> {
         let (ours, theirs) = wire::pair().map_err(StartError::Spawner)?;
-        let child = spawn(executable, theirs).map_err(StartError::Spawner)?;
-        wire::send(&ours, setup, &[]).map_err(StartError::Spawner)?;
-        rustix::io::ioctl_fionbio(&ours, true)
+        let mut child = spawn(executable, theirs).map_err(StartError::Spawner)?;
+        match Link::introduce(ours, child.id(), setup).await {
+            Ok(link) => Ok((link, child)),
+            Err(error) => {
+                let _ = child.kill();
+                reap(child).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn introduce(socket: OwnedFd, pid: u32, setup: &Setup) -> Result<Link, StartError> {
+        wire::send(&socket, setup, &[]).map_err(StartError::Spawner)?;
+        rustix::io::ioctl_fionbio(&socket, true)
             .map_err(|error| StartError::Spawner(error.into()))?;
-        let socket = sys::watched(ours, Interest::READABLE | Interest::WRITABLE)
+        let socket = sys::watched(socket, Interest::READABLE | Interest::WRITABLE)
             .map_err(StartError::Spawner)?;
         let answer = socket.async_io(Interest::READABLE, |socket| wire::receive::<Sealed>(socket));
-        let answer = answer.await.map_err(StartError::Spawner)?;
-        match answer.map(|packet| packet.message) {
+        let answer = timeout(START_PATIENCE, answer).await.unwrap_or_else(|late| Err(late.into()));
+        match answer.map_err(StartError::Spawner)?.map(|packet| packet.message) {
             Some(Sealed::Ready { first_uid, missing }) => {
                 let waiting = Mutex::new(Some(HashMap::new()));
-                Ok((Link { socket, waiting, pid: child.id(), first_uid, missing }, child))
+                Ok(Link { socket, waiting, pid, first_uid, missing })
             }
             Some(Sealed::Refused(missing)) => Err(StartError::Incomplete(missing)),
             None => Err(StartError::Spawner(io::ErrorKind::UnexpectedEof.into())),

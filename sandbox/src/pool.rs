@@ -93,7 +93,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let (pidfd, permit) = (self.pidfd.take(), self.permit.take());
-        // Fails only when the pool is gone, and then so is the spawner.
+        // Fails only when the spawner is gone.
         let _ = self.bin.send(Used { index: self.index, pidfd, permit });
     }
 }
@@ -155,15 +155,19 @@ impl Pool {
         self.until(|shelf| shelf.primed.len() >= self.primed).await;
     }
 
+    /// Waits for a state of the shelf, or for the end of the spawner, after which none will come.
     async fn until(&self, condition: impl Fn(&Shelf) -> bool) {
-        loop {
+        while !self.gone.is_cancelled() {
             let mut changed = std::pin::pin!(self.changed.notified());
             // From here on no ring is missed.
             changed.as_mut().enable();
             if condition(&self.lock()) {
                 return;
             }
-            changed.await;
+            tokio::select! {
+                () = changed => {}
+                () = self.gone.cancelled() => {}
+            }
         }
     }
 
@@ -196,9 +200,9 @@ impl Pool {
             if let Some(index) = self.lock().free.pop_first() {
                 return Ok(index);
             }
-            tokio::select! {
-                () = self.until(|shelf| !shelf.free.is_empty()) => {}
-                () = self.gone.cancelled() => return Err(RunError::Unavailable),
+            self.until(|shelf| !shelf.free.is_empty()).await;
+            if self.gone.is_cancelled() {
+                return Err(RunError::Unavailable);
             }
         }
     }
@@ -260,10 +264,14 @@ async fn hand_out_replies(pool: Arc<Pool>) {
     pool.gone.cancel();
 }
 
-/// Removes used slots, each in its own task: a fork bomb takes a while to die.
+/// Removes used slots, each in its own task: a fork bomb takes a while to die. Without a spawner
+/// there is nobody to remove them; the next one sweeps.
 async fn empty_bin(pool: Arc<Pool>, mut used: mpsc::UnboundedReceiver<Used>) {
-    while let Some(used) = used.recv().await {
-        tokio::spawn(remove(Arc::clone(&pool), used));
+    loop {
+        tokio::select! {
+            Some(used) = used.recv() => drop(tokio::spawn(remove(Arc::clone(&pool), used))),
+            () = pool.gone.cancelled() => return,
+        }
     }
 }
 

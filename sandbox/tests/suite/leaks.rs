@@ -104,3 +104,33 @@ async fn more_runs_than_slots_wait_their_turn() {
     assert_nothing_left(&sandbox).await;
     sandbox.stop().await;
 }
+
+#[tokio::test]
+async fn sandboxes_that_were_stopped_dropped_or_refused_leave_nothing() {
+    let own = || {
+        let children = fs::read_to_string("/proc/self/task/".to_owned() + &thread() + "/children");
+        (fs::read_dir("/proc/self/fd").unwrap().count(), children.unwrap())
+    };
+    let cycle = async || {
+        let options = Options { primed: 2, ..Options::new(Image::empty()) };
+        Sandbox::start(options.clone()).await.unwrap().stop().await;
+        let refused = Options { spawner: Some("/bin/true".into()), ..options.clone() };
+        assert!(Sandbox::start(refused).await.is_err());
+        drop(Sandbox::start(options).await.unwrap());
+    };
+    let before = own();
+
+    for _ in 0..5 {
+        cycle().await;
+    }
+
+    // A dropped sandbox tidies up in the background.
+    while own() != before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn thread() -> String {
+    let link = fs::read_link("/proc/thread-self").unwrap();
+    link.file_name().unwrap().to_str().unwrap().to_owned()
+}

@@ -6,7 +6,7 @@ use sandbox::{Ended, Image, Options, Sandbox};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{assert_nothing_left, attack, groups_of, run};
+use crate::common::{assert_nothing_left, attack, groups_of, is_alone, run};
 
 /// Each round leaves processes and files behind, fails, is killed, or is dropped.
 const ROUNDS: usize = 500;
@@ -42,6 +42,9 @@ fn resident_kib(pid: u32) -> u64 {
 
 #[tokio::test]
 async fn thousands_of_calls_leave_everything_as_it_was() {
+    if !is_alone("leaks::thousands_of_calls_leave_everything_as_it_was") {
+        return;
+    }
     let options = Options { slots: 4, primed: 2, ..Options::new(Image::empty()) };
     let sandbox = Sandbox::start(options).await.unwrap();
     mixed_calls(&sandbox, 20).await;
@@ -107,6 +110,9 @@ async fn more_runs_than_slots_wait_their_turn() {
 
 #[tokio::test]
 async fn sandboxes_that_were_stopped_dropped_or_refused_leave_nothing() {
+    if !is_alone("leaks::sandboxes_that_were_stopped_dropped_or_refused_leave_nothing") {
+        return;
+    }
     let own = || {
         let children = fs::read_to_string("/proc/self/task/".to_owned() + &thread() + "/children");
         (fs::read_dir("/proc/self/fd").unwrap().count(), children.unwrap())

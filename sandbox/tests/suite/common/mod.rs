@@ -56,3 +56,16 @@ pub(crate) fn assert_results(outcome: Outcome, expected: &str, but: &[(&str, &st
         assert_eq!(result, exception.unwrap_or(expected), "{name}");
     }
 }
+
+/// For tests that count what the whole process holds: runs this test again in a process without any
+/// other test, and says whether this already is that process.
+pub(crate) fn is_alone(test: &str) -> bool {
+    const MARK: &str = "APPRUN_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let mut command = std::process::Command::new("/proc/self/exe");
+    let status = command.args([test, "--exact", "--nocapture"]).env(MARK, "1").status().unwrap();
+    assert!(status.success());
+    false
+}

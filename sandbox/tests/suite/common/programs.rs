@@ -87,12 +87,17 @@ pub(crate) fn rust_root() -> PathBuf {
     first_line(Command::new("rustc").args(["--print", "sysroot"]))
 }
 
-/// `APPRUN_GO_ROOT`, else that of the `go` on the path.
+/// `APPRUN_GO_ROOT`, else what `make setup` installed, else where Go is usually found.
 pub(crate) fn go_root() -> PathBuf {
-    match std::env::var_os("APPRUN_GO_ROOT") {
-        Some(root) => root.into(),
-        None => first_line(Command::new("go").args(["env", "GOROOT"])),
-    }
+    let home = |rest: &str| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(rest));
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let candidates = [
+        std::env::var_os("APPRUN_GO_ROOT").map(PathBuf::from),
+        data.or_else(|| home(".local/share")).map(|data| data.join("apprun/toolchains/go")),
+        Some("/usr/local/go".into()),
+    ];
+    let installed = candidates.into_iter().flatten().find(|root| root.join("bin/go").exists());
+    installed.unwrap_or_else(|| first_line(Command::new("go").args(["env", "GOROOT"])))
 }
 
 fn first_line(command: &mut Command) -> PathBuf {

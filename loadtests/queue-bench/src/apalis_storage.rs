@@ -24,7 +24,7 @@ pub(crate) async fn print(url: &str) {
     row("apalis-postgres 1.0.0: push, 64 clients", format!("{rate:.0} /s"), "");
 
     let (done, begun) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-    let config = Config::new("bench-through").batch_size(200);
+    let config = Config::default().queue("bench-through").batch_size(200);
     let backend = PostgresStorage::<usize>::new(&pool).with_config(config).with_pubsub();
     let counted = done.clone();
     let worker = WorkerBuilder::new("bench").backend(backend).build(move |_: usize| {
@@ -37,7 +37,11 @@ pub(crate) async fn print(url: &str) {
         sleep(Duration::from_millis(1)).await;
     }
     let rate = done.load(Relaxed) as f64 / begun.elapsed().as_secs_f64();
-    row("apalis-postgres 1.0.0: push to handled, 64 clients, 1 worker, batches of 200", format!("{rate:.0} /s"), "");
+    row(
+        "apalis-postgres 1.0.0: push to handled, 64 clients, 1 worker, batches of 200",
+        format!("{rate:.0} /s"),
+        "",
+    );
     working.abort();
 }
 
@@ -46,7 +50,8 @@ async fn push(pool: &PgPool, queue: &str) -> usize {
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         let count = count.clone();
-        let mut storage = PostgresStorage::<usize>::new(pool).with_config(Config::new(queue));
+        let mut storage =
+            PostgresStorage::<usize>::new(pool).with_config(Config::default().queue(queue));
         clients.spawn(async move {
             while begun.elapsed() < RUN {
                 storage.push(1).await.unwrap();

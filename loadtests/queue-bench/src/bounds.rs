@@ -7,7 +7,8 @@ use crate::{RUN, row};
 const SETUP: &str = "create table bound (id bigserial primary key, tenant uuid, payload text, state int default 0);
      insert into bound (tenant, payload) select gen_random_uuid(), repeat('x', 200) from generate_series(1, 400000);
      create index on bound (id) where state = 0";
-const INSERT: &str = "insert into bound (tenant, payload, state) values (gen_random_uuid(), repeat('x', 200), 2);";
+const INSERT: &str =
+    "insert into bound (tenant, payload, state) values (gen_random_uuid(), repeat('x', 200), 2);";
 const CLAIM: &str = "update bound set state = 1 where id = (select id from bound where state = 0 order by id limit 1 for update skip locked);";
 
 pub(crate) async fn print(url: &str) {

@@ -10,7 +10,9 @@ use std::{
 
 use shared::{
     domain::{FunctionId, RequestId, TenantId},
-    queue::{self, CallLimits, Class, FreeSlots, GroupCommit, JobKind, LeaseId, NewJob, Rounds, Signals},
+    queue::{
+        self, CallLimits, Class, FreeSlots, GroupCommit, JobKind, LeaseId, NewJob, Rounds, Signals,
+    },
     store::Db,
 };
 use sqlx::PgPool;
@@ -69,7 +71,10 @@ impl Queue {
     /// A lease that needs no beats.
     async fn lease(&self) -> LeaseId {
         let lease = queue::open_lease(&self.db, "bench").await.unwrap();
-        sqlx::query("update q.lease set expires_at = now() + interval '1 hour'").execute(&self.sql).await.unwrap();
+        sqlx::query("update q.lease set expires_at = now() + interval '1 hour'")
+            .execute(&self.sql)
+            .await
+            .unwrap();
         lease
     }
 
@@ -144,7 +149,10 @@ impl Queue {
         let seconds = begun.elapsed().as_secs_f64();
         working.abort();
         let wal = self.wal_bytes().await - wal;
-        Through { jobs_per_second: pushed as f64 / seconds, wal_bytes_per_job: wal as f64 / pushed as f64 }
+        Through {
+            jobs_per_second: pushed as f64 / seconds,
+            wal_bytes_per_job: wal as f64 / pushed as f64,
+        }
     }
 
     /// A worker of no-op jobs: claims while what it claimed before is being settled.
@@ -176,8 +184,11 @@ impl Queue {
         let claims: Vec<_> = jobs.iter().map(|job| job.claim).collect();
         let mut tx = self.db.begin().await.unwrap();
         let settled = queue::settle_many(&mut tx, &claims).await.unwrap();
-        let (subjects, tokens): (Vec<_>, Vec<_>) =
-            jobs.iter().filter(|job| settled.contains(&job.claim.token)).map(|job| (job.subject, job.claim.token)).unzip();
+        let (subjects, tokens): (Vec<_>, Vec<_>) = jobs
+            .iter()
+            .filter(|job| settled.contains(&job.claim.token))
+            .map(|job| (job.subject, job.claim.token))
+            .unzip();
         sqlx::query("insert into bench_outcome (subject, token) select * from unnest($1::uuid[], $2::bigint[])")
             .bind(subjects)
             .bind(tokens)
@@ -218,13 +229,16 @@ impl Queue {
 
     pub(crate) async fn quiet_tenant_under_flood(&self) -> Vec<Duration> {
         self.clear().await;
-        let flood = "insert into q.job (kind, subject_id, class, tenant_id, function_id, request_id)
+        let flood =
+            "insert into q.job (kind, subject_id, class, tenant_id, function_id, request_id)
                      select 'execute', gen_random_uuid(), 1, t, t, t
                      from (select gen_random_uuid()) flood (t), generate_series(1, 200000)";
         sqlx::query(flood).execute(&self.sql).await.unwrap();
         let (picked, mut pickups) = mpsc::unbounded_channel();
         let done = Arc::new(AtomicUsize::new(0));
-        let on_claim = move |subject| drop(picked.send((subject, Instant::now())));
+        let on_claim = move |subject| {
+            let _ = picked.send((subject, Instant::now()));
+        };
         let working = tokio::spawn(self.clone().work(64, done.clone(), on_claim));
         let mut latencies = Vec::new();
         while done.load(Relaxed) < 150_000 && latencies.len() < PICKUPS {

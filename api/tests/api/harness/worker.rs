@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::{
     domain::{BuildId, ExecutionId, LogStream, Reason},
-    queue::{ClaimedJob, FreeSlots, claim, open_lease, settle},
+    queue::{CallLimits, ClaimedJob, FreeSlots, Rounds, open_lease, settle},
     store::{
         build::{self, Artifact, BuildFailure, FinishedBuild},
         commit,
@@ -130,5 +130,6 @@ pub(crate) async fn run(app: &App, job: &ClaimedJob, finished: &FinishedExecutio
 
 async fn claim_all(app: &App) -> Vec<ClaimedJob> {
     let lease = open_lease(&app.db, "test").await.unwrap();
-    claim(&app.db, lease, FreeSlots { executions: 1000, builds: 1000 }).await.unwrap()
+    let plenty = FreeSlots { executions: 1000, background: 1000, builds: 1000 };
+    Rounds::new(CallLimits::default()).claim(&app.db, lease, plenty).await.unwrap().jobs
 }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -91,9 +92,11 @@ impl Drop for Handle {
 
 impl Sandbox {
     /// Starts the spawner, seals it, and proves with a canary that every layer holds. Fails when
-    /// one does not, unless `allow_degraded` names it. Needs a tokio runtime with IO and time.
+    /// one does not, unless `allow_degraded` names it. Needs a tokio runtime with IO and time. Raises
+    /// this process's soft limit of open files to its hard one.
     pub async fn start(options: Options) -> Result<Sandbox, StartError> {
         check(&options)?;
+        raise_open_files();
         let (pool, child) = start_spawner(&options).await?;
         let missing = match canary::prove(&pool, &options).await {
             Ok(missing) => missing,
@@ -199,6 +202,14 @@ fn check(options: &Options) -> Result<(), StartError> {
         return Err(StartError::TooManySlots { asked, most });
     }
     Ok(())
+}
+
+/// A slot takes some sixteen descriptors of this process, and the usual soft limit is 1,024. The
+/// hard limit is the operator's word.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Up to the hard limit nothing can forbid it.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, Child), StartError> {

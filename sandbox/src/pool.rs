@@ -40,8 +40,9 @@ pub(crate) struct Pool {
     indices: usize,
     /// How many slots to keep ready.
     primed: usize,
-    /// Rung when a slot was taken off the shelf.
-    taken: Notify,
+    /// Rung when it is a good moment to fill the shelf: a run has ended, or none is left. Making a
+    /// slot holds locks in the kernel that would delay the call that has just taken one.
+    refill: Notify,
     /// Rung when a slot is gone for good, or primed.
     changed: Notify,
     /// No new slot from then on.
@@ -64,14 +65,13 @@ struct Shelf {
 /// A slot on its way out.
 struct Used {
     index: u32,
-    pidfd: Option<OwnedFd>,
+    live: Option<Arc<Live>>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// One slot in one pair of hands. Dropping it kills everything in it.
+/// One slot in one pair of hands. Dropping it has everything in it killed.
 pub(crate) struct Slot {
-    live: Live,
-    // Last, so that the slot is dead before its place is given back.
+    live: Arc<Live>,
     place: Place,
 }
 
@@ -85,16 +85,16 @@ struct Live {
 /// A taken index. Dropping it has the spawner remove what is there, then frees it.
 struct Place {
     index: u32,
-    pidfd: Option<OwnedFd>,
+    live: Option<Arc<Live>>,
     permit: Option<OwnedSemaphorePermit>,
     bin: mpsc::UnboundedSender<Used>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let (pidfd, permit) = (self.pidfd.take(), self.permit.take());
+        let (live, permit) = (self.live.take(), self.permit.take());
         // Fails only when the spawner is gone.
-        let _ = self.bin.send(Used { index: self.index, pidfd, permit });
+        let _ = self.bin.send(Used { index: self.index, live, permit });
     }
 }
 
@@ -109,7 +109,7 @@ impl Pool {
             shelf: Mutex::new(Shelf { free: (0..indices as u32).collect(), primed: Vec::new() }),
             indices,
             primed,
-            taken: Notify::new(),
+            refill: Notify::new(),
             changed: Notify::new(),
             stopping: CancellationToken::new(),
             gone: CancellationToken::new(),
@@ -130,7 +130,9 @@ impl Pool {
             Some(slot) => Ok(slot),
             None => self.make().await,
         };
-        self.taken.notify_one();
+        if self.lock().primed.is_empty() {
+            self.refill.notify_one();
+        }
         slot.map(|mut slot| {
             slot.place.permit = Some(permit);
             slot
@@ -175,7 +177,7 @@ impl Pool {
     fn take_primed(&self) -> Option<Slot> {
         loop {
             let slot = self.lock().primed.pop()?;
-            if slot.is_alive() {
+            if slot.live.is_alive() {
                 return Some(slot);
             }
         }
@@ -184,14 +186,13 @@ impl Pool {
     /// Asks the spawner for a new slot. Whatever becomes of the wait, the index finds its way back.
     async fn make(&self) -> Result<Slot, RunError> {
         let index = self.free_index().await?;
-        let mut place = Place { index, pidfd: None, permit: None, bin: self.bin.clone() };
+        let mut place = Place { index, live: None, permit: None, bin: self.bin.clone() };
         let SlotHandle { socket, pidfd, control } = self.link.make(index, self.steps()).await?;
-        place.pidfd = Some(pidfd.try_clone()?);
         rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
-        Ok(Slot {
-            live: Live { socket: sys::watched(socket, Interest::READABLE)?, pidfd, control },
-            place,
-        })
+        let socket = sys::watched(socket, Interest::READABLE)?;
+        let live = Arc::new(Live { socket, pidfd, control });
+        place.live = Some(Arc::clone(&live));
+        Ok(Slot { live, place })
     }
 
     /// There are as many indices as slots can be wanted; one may still be on its way back.
@@ -237,21 +238,27 @@ impl Slot {
 
     /// Kills every process of the slot.
     pub(crate) fn kill(&self) {
-        // Either suffices; the group is faster, init's namespace is always there. Being dead
-        // already is no failure.
-        let _ = self.control().kill();
-        let _ = pidfd_send_signal(&self.live.pidfd, Signal::KILL);
-    }
-
-    fn is_alive(&self) -> bool {
-        let mut fds = [PollFd::new(&self.live.pidfd, PollFlags::IN)];
-        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+        self.live.kill();
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.kill();
+impl Live {
+    fn kill(&self) {
+        // Either suffices; the group is faster, init's namespace is always there. Being dead
+        // already is no failure.
+        let _ = self.control.kill();
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+
+    /// While init lives, others may; once it is dead, nobody is left.
+    fn is_alive(&self) -> bool {
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+    }
+
+    async fn death(&self) -> io::Result<()> {
+        let pidfd = sys::watched(self.pidfd.try_clone()?, Interest::READABLE)?;
+        pidfd.readable().await.map(drop)
     }
 }
 
@@ -276,15 +283,19 @@ async fn empty_bin(pool: Arc<Pool>, mut used: mpsc::UnboundedReceiver<Used>) {
 }
 
 async fn remove(pool: Arc<Pool>, used: Used) {
-    if let Some(Ok(pidfd)) = used.pidfd.map(|pidfd| sys::watched(pidfd, Interest::READABLE)) {
-        // The namespace's init goes last, so from here on every process is dead.
-        let _ = pidfd.readable().await;
+    if let Some(live) = used.live {
+        if live.is_alive() {
+            live.kill();
+        }
+        // The spawner waits for the death itself if this fails.
+        let _ = live.death().await;
     }
     pool.link.remove(used.index).await;
     pool.lock().free.insert(used.index);
     // The permit goes back before anyone is told.
     drop(used.permit);
     pool.changed.notify_waiters();
+    pool.refill.notify_one();
 }
 
 /// Keeps the shelf filled.
@@ -294,7 +305,7 @@ async fn refill(pool: Arc<Pool>) {
     while !pool.stopping.is_cancelled() {
         if pool.lock().primed.len() >= pool.primed {
             tokio::select! {
-                () = pool.taken.notified() => {}
+                () = pool.refill.notified() => {}
                 () = pool.stopping.cancelled() => {}
             }
             continue;

@@ -73,8 +73,9 @@ create table q.later (
 create index later_due on q.later (due_at);
 
 -- Deletes the jobs whose token is still the one shown, and returns those tokens. The rows are found
--- by primary key, in the order of the ids, so that two settles never wait for each other; no
--- condition may name a lease, or the planner turns to an index that was empty when it last looked.
+-- by primary key, in the order of the ids, so that two settles never wait for each other. A plan made
+-- while the table was empty must still be right when it is long: hence one probe per id instead of a
+-- join, and no condition that would suit an index which was empty when the planner looked.
 create function q.settle(ids bigint[], tokens bigint[]) returns setof bigint language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -82,9 +83,10 @@ as $$
 begin
     return query
     with mine as materialized (
-        select j.id from unnest(ids, tokens) as shown (id, token)
-        join q.job j on j.id = shown.id and j.token = shown.token
-        order by j.id for update of j
+        select found.id from (select * from unnest(ids, tokens) as s (id, token) order by s.id) shown,
+        lateral (
+            select j.id from q.job j where j.id = shown.id and j.token = shown.token limit 1 for update
+        ) found
     )
-    delete from q.job j using mine where j.id = mine.id returning j.token;
+    delete from q.job j where j.id = any (array(select mine.id from mine)) returning j.token;
 end $$;

@@ -58,7 +58,7 @@ begin
     )
     update q.job j
     set lease_id = lease, token = nextval('q.fencing_token'), claimed_at = clock_timestamp()
-    from picked where j.id = picked.id
+    where j.id = any (array(select picked.id from picked))
     returning j.*;
 end $$;
 

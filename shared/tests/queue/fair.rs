@@ -20,13 +20,15 @@ async fn a_flood_of_one_tenant_delays_anothers_job_by_one_turn() {
     for _ in 0..20 {
         q.push_many(Class::Async, flood, FunctionId::new(), 50).await;
     }
+    // Ids grow with time: the round comes to the flood first, then to each of these.
     let mut rounds = rounds();
-    rounds.claim(&q.db, lease, calls(20)).await.unwrap();
-    let quiet = q.push(Class::Async).await;
-    let claimed = rounds.claim(&q.db, lease, calls(20)).await.unwrap();
-    assert_eq!(claimed.jobs.len(), 20);
-    assert!(claimed.calls_left_behind);
-    assert!(claimed.jobs.iter().any(|job| job.subject == quiet));
+    for _ in 0..2 {
+        let quiet = q.push(Class::Async).await;
+        let claimed = rounds.claim(&q.db, lease, calls(20)).await.unwrap();
+        assert_eq!(claimed.jobs.len(), 20);
+        assert!(claimed.calls_left_behind);
+        assert!(claimed.jobs.iter().any(|job| job.subject == quiet));
+    }
 }
 
 #[tokio::test]

@@ -86,13 +86,13 @@ async fn statistics_of_the_empty_table_do_not_mislead_a_flood() {
         .execute(&mut *connection)
         .await
         .unwrap();
-    // Plans are made, and statistics taken, while nothing is there.
+    // Statistics are taken, and plans made, while nothing is there.
+    sqlx::query("analyze q.job").execute(&mut *connection).await.unwrap();
     for _ in 0..10 {
         pages(&mut connection, claim(lease)).await;
         let settle = settle(&mut connection).await;
         pages(&mut connection, settle).await;
     }
-    sqlx::query("analyze q.job").execute(&mut *connection).await.unwrap();
     q.flood().await;
     for _ in 0..5 {
         let claimed = pages(&mut connection, claim(lease)).await;

@@ -1,9 +1,9 @@
 # What people type. Each target is a few lines that call cargo or a script; nothing else is hidden.
 
-.PHONY: help demo dev test check setup generate
+.PHONY: help demo dev test check setup generate bench chaos test-cgroup2
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 demo: setup ## the whole path, from registering to a failing build, in a temporary directory
 	cargo build --release --package apprun
@@ -15,6 +15,17 @@ dev: setup ## Postgres, API and worker in one process; state in .apprun
 
 test: setup ## every test
 	scripts/test.sh
+
+bench: setup ## the promised numbers, each beside a baseline of the same run
+	scripts/as-root.sh cargo bench --package sandbox --bench launch
+	scripts/as-root.sh cargo bench --package compiler --bench builds
+	loadtests/queue-bench/run.sh
+
+chaos: setup ## ten minutes of killed workers and restarted databases; the short form is part of test
+	APPRUN_CHAOS_SECONDS=600 cargo test --package worker --test chaos -- --nocapture
+
+test-cgroup2: setup ## the sandbox's tests in a virtual machine with pure cgroup v2; takes minutes
+	scripts/as-root.sh sandbox/tests/cgroup2/run
 
 check: ## format, lints, layout, generated files; before every commit
 	cargo fmt --all --check

@@ -160,6 +160,8 @@ pub async fn record(
     attempt: i16,
     finished: &FinishedExecution,
 ) -> Result<(), StoreError> {
+    // Also from pending: a crash of the server may have forgotten the start, which is not flushed,
+    // and kept the claim, which the caller has just proved by settling it.
     // queue_ms is the wait before the attempt; store_ms is what is left of the total.
     sqlx::query!(
         "update execution
@@ -168,7 +170,7 @@ pub async fn record(
              logs_truncated = $12, completed_at = clock_timestamp(),
              queue_ms = 1000 * extract(epoch from started_at - queued_at),
              store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
-         where id = $1 and status = 'running'",
+         where id = $1 and status in ('pending', 'running')",
         execution.id.0,
         finished.status().as_str(),
         finished.reason.map(Reason::as_str),
@@ -197,7 +199,7 @@ pub async fn record_failed_attempt(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update execution set status = 'pending', started_at = null, logs_truncated = $2
-         where id = $1 and status = 'running'",
+         where id = $1 and status in ('pending', 'running')",
         execution.id.0,
         finished.log_truncated,
     )

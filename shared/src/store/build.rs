@@ -1,7 +1,7 @@
 //! What a worker needs of builds: start one, find an artifact that makes it unnecessary, record
 //! how it ended.
 
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, db::one_changed};
 use crate::domain::{BuildId, FunctionId, TenantId, VersionId};
 
 /// Everything a worker needs to build one version.
@@ -112,7 +112,7 @@ pub async fn record(
         Ok(artifact) => (Some(artifact), None),
         Err(failure) => (None, Some(failure)),
     };
-    sqlx::query!(
+    let done = sqlx::query!(
         "update build
          set status = $2, reason = $3, message = $4, diagnostics = $5, log = $6,
              log_truncated = $7, toolchain = $8, cached = $9, completed_at = clock_timestamp()
@@ -129,6 +129,7 @@ pub async fn record(
     )
     .execute(&mut **tx)
     .await?;
+    one_changed(&done, "a build that ended")?;
     match artifact {
         Some(artifact) => put_into_service(tx, build, artifact).await,
         None => fail_unless_serving(tx, build.function).await,

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 
 use crate::domain::UnknownWord;
@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row was not in the state that the statement names; the transaction must not commit.
+    #[error("failed to change {0}: it is not in the expected state")]
+    UnexpectedState(&'static str),
     /// A row holds what no version of this program writes.
     #[error("failed to read a row: {0}")]
     Row(String),
@@ -142,4 +145,9 @@ where
     T: FromStr<Err = UnknownWord>,
 {
     text.parse().map_err(|error: UnknownWord| StoreError::unreadable(error.to_string()))
+}
+
+/// Insists that a statement changed its one row: if it did not, somebody else decided.
+pub(crate) fn one_changed(done: &PgQueryResult, what: &'static str) -> Result<(), StoreError> {
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::UnexpectedState(what)) }
 }

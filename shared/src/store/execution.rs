@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx, db::word};
+use super::{
+    Db, StoreError, Tx,
+    db::{one_changed, word},
+};
 use crate::domain::{
     ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, LogStream, Reason, RetryPolicy,
     TenantId, VersionId,
@@ -163,11 +166,12 @@ pub async fn record(
     // Also from pending: a crash of the server may have forgotten the start, which is not flushed,
     // and kept the claim, which the caller has just proved by settling it.
     // queue_ms is the wait before the attempt; store_ms is what is left of the total.
-    sqlx::query!(
+    let done = sqlx::query!(
         "update execution
-         set status = $2, dead_letter = mode = 'async' and $2 = 'failed', reason = $3, output = $4, error_message = $5, setup_ms = $6::float8, run_ms = $7::float8,
-             cpu_ms = $8, peak_memory_bytes = $9, exit_status = $10, signal = $11,
-             logs_truncated = $12, completed_at = clock_timestamp(),
+         set status = $2, dead_letter = mode = 'async' and $2 = 'failed', reason = $3, output = $4,
+             error_message = $5, setup_ms = $6::float8, run_ms = $7::float8, cpu_ms = $8,
+             peak_memory_bytes = $9, exit_status = $10, signal = $11, logs_truncated = $12,
+             attempt = $13, completed_at = clock_timestamp(),
              queue_ms = 1000 * extract(epoch from started_at - queued_at),
              store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
          where id = $1 and status in ('pending', 'running')",
@@ -183,9 +187,11 @@ pub async fn record(
         finished.exit_status,
         finished.signal,
         finished.log_truncated,
+        i32::from(attempt),
     )
     .execute(&mut **tx)
     .await?;
+    one_changed(&done, "an execution that ended")?;
     record_log(tx, execution, attempt, &finished.log).await
 }
 
@@ -197,7 +203,7 @@ pub async fn record_failed_attempt(
     attempt: i16,
     finished: &FinishedExecution,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let done = sqlx::query!(
         "update execution set status = 'pending', started_at = null, logs_truncated = $2
          where id = $1 and status in ('pending', 'running')",
         execution.id.0,
@@ -205,6 +211,7 @@ pub async fn record_failed_attempt(
     )
     .execute(&mut **tx)
     .await?;
+    one_changed(&done, "an execution whose attempt failed")?;
     record_log(tx, execution, attempt, &finished.log).await
 }
 

@@ -161,3 +161,36 @@ async fn purged_dead_letters_stay_in_the_history() {
     assert_eq!(q.dead_letters(owner).await, dead[..1]);
     assert_eq!(q.outcome(dead[2]).await.0, "failed");
 }
+
+#[tokio::test]
+async fn an_outcome_is_written_although_a_crash_forgot_the_start() {
+    let q = Fixture::new().await;
+    let owner = q.tenant(Plan::Free).await;
+    let id = q.call(owner, q.function(owner, None).await).await;
+    let (job, call) = q.start().await;
+    sqlx::query("update execution set status = 'pending', started_at = null, attempt = 0")
+        .execute(&q.sql)
+        .await
+        .unwrap();
+
+    let mut tx = q.db.begin().await.unwrap();
+    queue::settle(&mut tx, job.claim).await.unwrap();
+    execution::record(&mut tx, &call, job.attempt, &failed()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(q.outcome(id).await.0, "failed");
+}
+
+#[tokio::test]
+async fn an_execution_that_has_ended_cannot_end_again() {
+    let q = Fixture::new().await;
+    let owner = q.tenant(Plan::Free).await;
+    let id = q.call(owner, q.function(owner, None).await).await;
+    let (job, call) = q.start().await;
+    sqlx::query("update execution set status = 'cancelled'").execute(&q.sql).await.unwrap();
+
+    let mut tx = q.db.begin().await.unwrap();
+    queue::settle(&mut tx, job.claim).await.unwrap();
+    assert!(execution::record(&mut tx, &call, job.attempt, &failed()).await.is_err());
+    tx.rollback().await.unwrap();
+    assert_eq!((q.outcome(id).await.0.as_str(), q.live_jobs().await), ("cancelled", 1));
+}

@@ -117,7 +117,6 @@ begin
             ahead := coalesce(
                 (select j.tenant_id from q.job j
                  where j.lease_id is null and j.class = of_class and j.tenant_id > here
-                  
                  order by j.tenant_id limit 1),
                 (select j.tenant_id from q.job j
                  where j.lease_id is null and j.class = of_class

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     queue::{Claimed, ClaimedJob, FreeSlots, JobKind, Rounds, Signals},
     store::Db,
+    telemetry::chain,
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +74,11 @@ impl Lines {
         Self {
             calls: match ask.executions {
                 0 => self.calls,
-                asked => Line::after(asked, calls, claimed.calls_left_behind),
+                // Without a slot for async calls nobody looked at their line.
+                asked => {
+                    let unseen = ask.background == 0;
+                    Line::after(asked, calls, claimed.calls_left_behind || unseen)
+                }
             },
             builds: match ask.builds {
                 0 => self.builds,
@@ -110,7 +115,7 @@ impl Claimer {
         let claimed = match self.rounds.claim(&self.db, held.id, ask).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "claim failed");
+                tracing::warn!(error = chain(&error), "claim failed");
                 tokio::time::sleep(Self::TROUBLE_DELAY).await;
                 return lines;
             }
@@ -146,6 +151,14 @@ mod tests {
         let held_up = Claimed { calls_left_behind: true, ..Claimed::default() };
         let lines = Lines::UNKNOWN.after(FOUR, &held_up);
         assert_eq!(lines.ask(FOUR).executions, 0);
+        assert_eq!(lines.something_ended().ask(FOUR), FOUR);
+    }
+
+    #[test]
+    fn async_calls_that_nobody_could_ask_for_are_looked_for_when_something_ended() {
+        let only_sync = FreeSlots { executions: 1, background: 0, builds: 0 };
+        let lines = Lines::UNKNOWN.after(only_sync, &Claimed::default());
+        assert!(lines.ask(only_sync).is_none(), "not at once: no slot came free");
         assert_eq!(lines.something_ended().ask(FOUR), FOUR);
     }
 

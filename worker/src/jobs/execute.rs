@@ -28,7 +28,7 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     if job.cancel_requested {
         return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
     }
-    let start = || execution::start(&services.db, id, job.attempt, &services.worker);
+    let start = || execution::start(&services.db, id, try_number(job), &services.worker);
     let Some(call) = through_trouble(held, start).await? else {
         return settle_only(services, job.claim, held).await;
     };
@@ -54,7 +54,7 @@ async fn program(
     let deadline = OffsetDateTime::from(started_at + call.timeout);
     let env = [
         ("APPRUN_EXECUTION_ID", call.id.to_string()),
-        ("APPRUN_ATTEMPT", (job.attempt + job.redeliveries).to_string()),
+        ("APPRUN_ATTEMPT", try_number(job).to_string()),
         ("APPRUN_DEADLINE", deadline.format(&Rfc3339).unwrap_or_default()),
     ];
     Ok(Program {
@@ -66,6 +66,12 @@ async fn program(
         collect: None,
         limits: limits(call),
     })
+}
+
+/// Which try this is, whoever is to blame for the ones before: the user's retries and our losses
+/// together. The function and the caller see the same number.
+fn try_number(job: &ClaimedJob) -> i16 {
+    job.attempt + job.redeliveries
 }
 
 fn limits(call: &StartedExecution) -> Limits {
@@ -119,11 +125,11 @@ async fn record(
     match retry_after {
         None => {
             queue::settle(&mut tx, job.claim).await?;
-            execution::record(&mut tx, call, job.attempt, finished).await?;
+            execution::record(&mut tx, call, try_number(job), finished).await?;
         }
         Some(delay) => {
             queue::retry(&mut tx, job.claim, delay).await?;
-            execution::record_failed_attempt(&mut tx, call, job.attempt, finished).await?;
+            execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
         }
     }
     Ok(tx.commit().await?)

@@ -10,8 +10,10 @@ use poem_openapi::{
 use serde::Serialize;
 use serde_json::json;
 
+use shared::telemetry::chain;
+
 use crate::{
-    problem::{Problem, chain},
+    problem::Problem,
     shape::{Property, Shape, inline, object},
 };
 

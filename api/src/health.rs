@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use poem_openapi::OpenApi;
 
+use shared::telemetry::chain;
+
 use crate::{
     ApiState,
     answer::{Bare, Okay},
-    problem::{Problem, chain},
+    problem::Problem,
     routes::Chapter,
     shape::view,
 };

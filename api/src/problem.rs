@@ -1,7 +1,7 @@
 //! The one error type of this room. What the caller sees and what the log sees are two texts; the
 //! request id joins them. Every failure becomes a `Problem`, every `Problem` one JSON shape.
 
-use std::{error::Error, fmt::Display};
+use std::fmt::Display;
 
 use poem::http::StatusCode;
 use poem_openapi::{
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use shared::{
     domain::{ErrorCode, Role},
     store::StoreError,
+    telemetry::chain,
 };
 
 use crate::{
@@ -109,17 +110,6 @@ impl From<StoreError> for Problem {
             false => Self { cause, ..Self::internal("") },
         }
     }
-}
-
-/// An error with all of its sources, on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// Carries the problem to the door, which puts it into the envelope.

@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a shell reports for a program ended by Ctrl-C: 128 and the signal's number.
-const EXIT_CODE_INTERRUPTED: i32 = 130;
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// A token that is cancelled by SIGINT or SIGTERM. From then on another signal ends the process,
 /// whatever it is doing; the kernel and the supervisors of our children clean up after that.
@@ -17,7 +17,7 @@ pub(crate) fn on_signal() -> std::io::Result<CancellationToken> {
         either(&mut interrupt, &mut terminate).await;
         stopping.cancel();
         either(&mut interrupt, &mut terminate).await;
-        std::process::exit(EXIT_CODE_INTERRUPTED);
+        std::process::exit(EXIT_INTERRUPTED);
     });
     Ok(token)
 }

@@ -1,7 +1,10 @@
 //! The log of a process: for people on a terminal, one JSON line per event for everything else.
 //! Written to standard error, so that a command's own output stays clean.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    error::Error,
+    io::{IsTerminal, stderr},
+};
 
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
@@ -32,4 +35,15 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Json => events.json().flatten_event(true).with_span_list(false).try_init(),
     };
     Ok(())
+}
+
+/// An error with all of its sources, on one line: what a log shows and a caller never sees.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }

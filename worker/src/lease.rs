@@ -10,6 +10,7 @@ use shared::{
     domain::{BuildId, ExecutionId, Reason},
     queue::{self, Beat, DeadJob, JobKind, LEASE_TIME, LeaseId, Signals},
     store::{Db, StoreError, build, execution},
+    telemetry::chain,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -62,7 +63,7 @@ impl Keeper {
             match queue::open_lease(&self.beats, &self.worker).await {
                 Ok(id) => self.hold(id, &stop).await,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet");
+                    tracing::warn!(error = chain(&error), "no lease yet");
                     tokio::select! {
                         () = tokio::time::sleep(REOPEN_DELAY) => {}
                         () = stop.cancelled() => {}
@@ -94,7 +95,7 @@ impl Keeper {
             }
             // The lease ends by itself; the jobs are late then, not lost.
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "lease not released");
+                tracing::warn!(error = chain(&error), "lease not released");
             }
         }
     }
@@ -120,7 +121,7 @@ impl Keeper {
                     return beat;
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "beat failed");
+                    tracing::warn!(error = chain(&error), "beat failed");
                     tokio::time::sleep(REOPEN_DELAY).await;
                 }
             }
@@ -137,7 +138,7 @@ impl Keeper {
             let (db, signals) = (self.db.clone(), self.signals.clone());
             tokio::spawn(async move {
                 if let Err(error) = sweep(&db, &signals).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "sweep failed");
+                    tracing::warn!(error = chain(&error), "sweep failed");
                 }
             });
         }

@@ -7,6 +7,7 @@ use apalis::prelude::WorkerBuilder;
 use shared::{
     queue::{CallLimits, ClaimedJob, Rounds, SettleError, Signals},
     store::{Db, StoreError},
+    telemetry::chain,
 };
 use tokio::sync::{Notify, broadcast::error::RecvError, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -117,7 +118,7 @@ async fn run_assignments<C, F>(
         .build(move |assignment: Assignment| carry_out(assignment));
     if let Err(error) = worker.run().await {
         // Neither the backend nor the handler can fail.
-        tracing::error!(error = &error as &dyn std::error::Error, "the worker runtime ended");
+        tracing::error!(error = chain(&error), "the worker runtime ended");
     }
 }
 
@@ -166,10 +167,7 @@ where
     loop {
         match step().await {
             Err(error) if error.passes() => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the database is in trouble"
-                );
+                tracing::warn!(error = chain(&error), "the database is in trouble");
             }
             done => return done.map_err(Interrupted::Failed),
         }

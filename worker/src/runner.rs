@@ -7,6 +7,7 @@ use shared::{
     artifact::ArtifactStore,
     queue::{CallLimits, Signals},
     store::{Db, StoreError, partition},
+    telemetry::chain,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -138,10 +139,7 @@ async fn keep_house(db: Db, retention_days: u32) {
             Ok(0) => {}
             Ok(dropped) => tracing::info!(dropped, "old executions and logs are gone"),
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "partitions not maintained"
-                );
+                tracing::warn!(error = chain(&error), "partitions not maintained");
             }
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
@@ -164,7 +162,7 @@ async fn open_builds(
         match made_ready {
             Ok(_) => return slots.add_builds(options.slots),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "no builds here yet")
+                tracing::error!(error = chain(&error), "no builds here yet")
             }
         }
         tokio::select! {

@@ -9,11 +9,12 @@ use shared::{
     config::Secret,
     domain::{Actor, SessionId},
     store::session::Session,
+    telemetry::chain,
 };
 use time::OffsetDateTime;
 
 use super::views::TokenPair;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 
 const ISSUER: &str = "apprun";
 const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, wiring};
 
-/// How long requests may go on after SIGTERM: a sync call may take as long as its function.
+/// How long requests may go on after SIGTERM: as long as a sync call on the free plan. The execution
+/// of one that takes longer goes on without its caller.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves until told to stop.
@@ -18,6 +19,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let database_url = wiring::database_url(&config)?;
     let listener = wiring::listen(config.http_addr).await?;
     let backbone = wiring::Backbone::connect(database_url).await?;
+    backbone.db.require_schema().await?;
     let state = backbone.api(&config, jwt_secret, started_at, GRACE);
     // The port is only known now if the configuration left it to the system.
     let address = listener.local_addr().unwrap_or(config.http_addr);

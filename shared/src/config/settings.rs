@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "rate_limit",
         "APPRUN_RATE_LIMIT",
-        "Requests per minute are limited: on or off [default: on]",
+        "Whether requests per minute are limited: on or off; has no effect in this version",
     ),
     Setting::new(
         "registration",

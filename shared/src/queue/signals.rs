@@ -19,7 +19,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::chain};
 
 const JOBS: &str = "apprun_jobs";
 const DONE: &str = "apprun_done";
@@ -206,7 +206,7 @@ impl Line {
             let outbox = mem::take(&mut *lock(&self.shared.outbox));
             let is_echo = filled.is_err();
             while let Err(error) = self.deliver(&mut voice, &outbox, is_echo).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "failed to send wake-ups");
+                tracing::warn!(error = chain(&error), "failed to send wake-ups");
                 tokio::time::sleep(RECONNECT_DELAY).await;
                 if let Ok(Ok(fresh)) = timeout(self.patience(), self.open_voice()).await {
                     voice = fresh;
@@ -248,10 +248,7 @@ impl Line {
                 // The connection broke and hints may be lost: everybody looks for themselves.
                 Ok(Ok(None)) => wake_everybody(&self.shared),
                 Ok(Err(error)) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "failed to listen for wake-ups"
-                    );
+                    tracing::warn!(error = chain(&error), "failed to listen for wake-ups");
                     tokio::time::sleep(RECONNECT_DELAY).await;
                     wake_everybody(&self.shared);
                 }

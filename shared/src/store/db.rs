@@ -3,11 +3,14 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
+    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 
 use crate::domain::UnknownWord;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// One transaction; rolled back unless committed.
 pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
@@ -18,6 +21,17 @@ pub enum StoreError {
     /// The statement or the connection failed.
     #[error("failed to run a statement")]
     Database(#[from] sqlx::Error),
+    /// There is no database at this place, or it does not let us in.
+    #[error("failed to connect to the database at {place}")]
+    Connect {
+        /// Host and port, or the folder of its socket.
+        place: String,
+        /// What the system or the server said.
+        source: sqlx::Error,
+    },
+    /// Nobody ran the migrations of this program.
+    #[error("failed to use the database: its schema is missing or old; run `apprun migrate`")]
+    OldSchema,
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -100,6 +114,12 @@ impl Db {
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("apprun").options(Self::SESSION);
+        // A pool only says that it waited in vain; one connection by itself says why.
+        let first = PgConnection::connect_with(&options).await.map_err(|source| {
+            let place = format!("{}:{}", options.get_host(), options.get_port());
+            StoreError::Connect { place, source }
+        })?;
+        first.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Self::ACQUIRE_TIMEOUT)
@@ -110,7 +130,20 @@ impl Db {
 
     /// Brings the schema up to date; safe when several processes do so at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+        Ok(MIGRATOR.run(&self.pool).await?)
+    }
+
+    /// Insists that every migration of this program was run. A newer schema is fine: migrations
+    /// keep what the version before them needs.
+    pub async fn require_schema(&self) -> Result<(), StoreError> {
+        // The table is sqlx's own, and missing where nothing was ever migrated.
+        let newest: Option<i64> =
+            sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|_| StoreError::OldSchema)?;
+        let wanted = MIGRATOR.iter().map(|migration| migration.version).max();
+        if newest >= wanted { Ok(()) } else { Err(StoreError::OldSchema) }
     }
 
     /// Starts a transaction.

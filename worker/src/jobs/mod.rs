@@ -12,6 +12,7 @@ use shared::{
     domain::{BuildId, ExecutionId, Reason},
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
     store::{Db, StoreError, Tx, build, execution},
+    telemetry::chain,
 };
 use tokio::sync::OnceCell;
 
@@ -107,7 +108,7 @@ async fn give_back(services: &Services, job: &ClaimedJob, held: &Held, error: Jo
         request_id = %job.request,
         subject = %job.subject,
         redeliveries = job.redeliveries,
-        error = &error as &dyn std::error::Error,
+        error = chain(&error),
         "a job failed on our side"
     );
     // What went wrong inside stays inside; the request id leads to the line above.

@@ -146,10 +146,7 @@ impl Field for u32 {
         let json = json.get();
         json.parse().map_err(|_| {
             let found: String = json.chars().take(32).collect();
-            Refusal::Invalid(format!(
-                "must be a whole number from 0 to {}, found {found}",
-                Self::MAX
-            ))
+            Refusal::Invalid(format!("must be a whole number, not negative, found {found}"))
         })
     }
 }

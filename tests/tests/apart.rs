@@ -65,6 +65,34 @@ async fn several_processes_may_migrate_at_once() {
 }
 
 #[tokio::test]
+async fn a_database_that_nobody_migrated_is_refused_at_start() {
+    let database = TestDatabase::empty().await;
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [
+        ("APPRUN_DATABASE_URL", database.url()),
+        ("APPRUN_JWT_SECRET", SECRET),
+        ("APPRUN_HTTP_ADDR", "127.0.0.1:0"),
+    ];
+    for command in ["api", "worker"] {
+        let end = apprun(dir.path(), &[command], &variables);
+        assert_eq!(end.code, Some(1), "{}", end.stderr);
+        assert!(end.stderr.contains("run `apprun migrate`"), "{}", end.stderr);
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing listens on port 1.
+    let variables = [("APPRUN_DATABASE_URL", "postgres://127.0.0.1:1/apprun")];
+    let end = apprun(dir.path(), &["migrate"], &variables);
+    assert_eq!(end.code, Some(1));
+    for part in ["127.0.0.1:1", "Connection refused"] {
+        assert!(end.stderr.contains(part), "{}", end.stderr);
+    }
+}
+
+#[tokio::test]
 async fn two_apis_and_two_workers_serve_one_database() {
     let database = TestDatabase::create().await;
     let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ mod execution;
 mod function;
 mod id;
 mod json_text;
+mod log_level;
 mod name;
 mod page;
 mod plan;
@@ -26,6 +27,7 @@ pub use id::{
     VersionId,
 };
 pub use json_text::JsonText;
+pub use log_level::{Level, log_level};
 pub use name::{
     Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length,
 };

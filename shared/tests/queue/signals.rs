@@ -1,9 +1,10 @@
 //! Wake-ups reach other processes, and the one who listens notices when it has gone deaf.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use shared::queue::Signals;
-use tokio::{sync::Notify, time::Instant};
+use test_support::Proxy;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::fixture::Fixture;
@@ -38,56 +39,17 @@ async fn a_watch_ends_at_its_deadline_and_looks_now_and_then_before() {
     assert!(watch.changed(Instant::now() + Duration::from_secs(60)).await);
 }
 
-/// Stands between a process and its database, and can go silent without closing anything: what a
-/// lost network looks like from both ends.
-struct Proxy {
-    url: String,
-    freeze: Arc<Notify>,
-}
-
-impl Proxy {
-    async fn before(database: &test_support::TestDatabase) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (authority, name) = database.url().rsplit_once('/').unwrap();
-        let (user, directory) = authority.rsplit_once('@').unwrap();
-        let socket = directory.replace("%2F", "/") + "/.s.PGSQL.5432";
-        let freeze = Arc::new(Notify::new());
-        let frozen = freeze.clone();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let far = tokio::net::UnixStream::connect(&socket).await.unwrap();
-                tokio::spawn(forward(near, far, frozen.clone()));
-            }
-        });
-        Self { url: format!("{user}@127.0.0.1:{port}/{name}"), freeze }
-    }
-}
-
-/// Connections that were open when it froze stay frozen for ever.
-async fn forward(
-    mut near: tokio::net::TcpStream,
-    mut far: tokio::net::UnixStream,
-    freeze: Arc<Notify>,
-) {
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
-        () = freeze.notified() => {}
-    }
-    std::future::pending().await
-}
-
 #[tokio::test]
 async fn an_ear_on_a_half_open_connection_is_replaced() {
     let q = Fixture::new().await;
-    let proxy = Proxy::before(&q.database).await;
+    let proxy = Proxy::before(q.database.url()).await;
     let here = Signals::connect(q.database.url()).await.unwrap();
     let echo_every = Duration::from_millis(100);
-    let there = Signals::connect_echoing(&proxy.url, echo_every).await.unwrap();
+    let there = Signals::connect_echoing(proxy.url(), echo_every).await.unwrap();
     here.jobs_pushed();
     there.jobs_waiting().await;
 
-    proxy.freeze.notify_waiters();
+    proxy.silence();
     // First everybody is told to look for themselves, then hints arrive again.
     there.jobs_waiting().await;
     let subject = Uuid::now_v7();

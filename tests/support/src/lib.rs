@@ -6,7 +6,9 @@
 //! died. See `server.rs` for how.
 
 mod database;
+mod proxy;
 mod server;
 mod template;
 
 pub use database::TestDatabase;
+pub use proxy::{Fault, Proxy};

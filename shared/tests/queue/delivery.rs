@@ -37,6 +37,27 @@ async fn a_late_settle_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_stale_claim_settled_among_others_leaves_its_job_to_the_new_holder() {
+    let q = Fixture::new().await;
+    q.push(Class::Async).await;
+    let lost = q.lease().await;
+    let first = q.claim_one(lost).await;
+    q.expire(lost).await;
+    q.reap().await;
+    let second = q.claim_one(q.lease().await).await;
+    q.push(Class::Async).await;
+    let other = q.claim_one(q.lease().await).await;
+
+    // Committed, unlike a single stale settle: the statement itself must spare the job.
+    let mut tx = q.db.begin().await.unwrap();
+    let settled = queue::settle_many(&mut tx, &[first.claim, other.claim]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(settled, HashSet::from([other.claim.token]));
+    assert_eq!(q.live_jobs().await, 1);
+    q.settle(&second).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_settle_that_is_rolled_back_leaves_the_job() {
     let q = Fixture::new().await;
     q.push(Class::Async).await;

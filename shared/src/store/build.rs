@@ -2,7 +2,7 @@
 //! how it ended.
 
 use super::{Db, StoreError, Tx, db::one_changed};
-use crate::domain::{BuildId, FunctionId, TenantId, VersionId};
+use crate::domain::{BuildId, FunctionId, Reason, TenantId, VersionId};
 
 /// Everything a worker needs to build one version.
 #[derive(Debug)]
@@ -182,6 +182,15 @@ async fn fail_unless_serving(tx: &mut Tx, function: FunctionId) -> Result<(), St
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Ends a build that nobody wants any more before it ran to an end.
+pub async fn record_cancelled(tx: &mut Tx, id: BuildId) -> Result<(), StoreError> {
+    let failure = BuildFailure {
+        reason: Reason::Cancelled.as_str().to_owned(),
+        message: "the build was cancelled".to_owned(),
+    };
+    give_up(tx, id, &failure).await
 }
 
 /// Ends a build that could not be carried out.

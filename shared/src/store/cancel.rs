@@ -1,8 +1,8 @@
-//! Cancel an execution, however far it is. Asking twice changes nothing.
+//! Cancel an execution or a build, however far it is. Asking twice changes nothing.
 
-use super::{StoreError, Tx, db::word, execution};
+use super::{StoreError, Tx, build, db::word, execution};
 use crate::{
-    domain::{ExecutionId, ExecutionStatus, TenantId},
+    domain::{BuildId, ExecutionId, ExecutionStatus, TenantId},
     queue::{self, CancelledJob},
 };
 
@@ -42,4 +42,18 @@ pub async fn cancel(
             status.as_deref().map(|status| Ok(Cancelled::TooLate(word(status)?))).transpose()
         }
     }
+}
+
+/// Cancels a build of the tenant. `Removed`: it will not run, and has failed as cancelled; after the
+/// commit, say so with `Signals::finished`.
+pub async fn cancel_build(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BuildId,
+) -> Result<CancelledJob, StoreError> {
+    let cancelled = queue::cancel(tx, tenant, id.0).await?;
+    if cancelled == CancelledJob::Removed {
+        build::record_cancelled(tx, id).await?;
+    }
+    Ok(cancelled)
 }

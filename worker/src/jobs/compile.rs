@@ -1,6 +1,6 @@
 //! Compile: build one version of a function, or find that the same build was done before.
 
-use compiler::{ArtifactKey, BuildLimits, BuildOutcome, BuildPlan, Built, FailureReason};
+use compiler::{ArtifactKey, BuildLimits, BuildOutcome, BuildPlan, Built};
 use shared::{
     domain::{BuildId, Diagnostic, Runtime, SourceBundle},
     queue::{self, ClaimedJob, SettleError},
@@ -10,23 +10,28 @@ use shared::{
     },
 };
 
-use super::{JobError, Services, settle_only};
-use crate::{builder::Builder, lease::Held, pull::through_trouble};
+use tokio_util::sync::CancellationToken;
 
-pub(super) async fn compile(
-    services: &Services,
-    job: &ClaimedJob,
-    held: &Held,
-) -> Result<(), JobError> {
+use super::{JobError, Services, settle_only};
+use crate::{
+    builder::Builder,
+    pull::{Assignment, through_trouble},
+};
+
+pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Result<(), JobError> {
+    let Assignment { job, held, stop, .. } = assignment;
     // Slots for builds are only offered once there is a builder.
     let builder = services.builder.get().ok_or(JobError::NoBuilder)?;
     let id = BuildId(job.subject);
+    if job.cancel_requested {
+        return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
+    }
     let Some(started) = through_trouble(held, || build::start(&services.db, id)).await? else {
         return settle_only(services, job.claim, held).await;
     };
     let (runtime, source) = read_source(&started)?;
     let finished = match builder.compiler.plan(runtime, &source) {
-        Ok(plan) => build_or_reuse(services, builder, &plan, held).await?,
+        Ok(plan) => build_or_reuse(services, builder, &plan, stop).await?,
         Err(failure) => failed(failure),
     };
     if held.lost.is_cancelled() {
@@ -47,7 +52,7 @@ async fn build_or_reuse(
     services: &Services,
     builder: &Builder,
     plan: &BuildPlan,
-    held: &Held,
+    stop: &CancellationToken,
 ) -> Result<FinishedBuild, JobError> {
     let key = plan.key();
     if let Some(artifact) = build::find_artifact(&services.db, key.0).await? {
@@ -57,12 +62,10 @@ async fn build_or_reuse(
         }
     }
     let limits = BuildLimits::default();
-    let outcome = builder.compiler.build(&builder.sandbox, plan, limits, &held.lost).await?;
+    // Ended in the middle, because the lease was lost or because somebody asked: the caller asks which.
+    let outcome = builder.compiler.build(&builder.sandbox, plan, limits, stop).await?;
     match outcome {
         BuildOutcome::Built(built) => store(services, plan, key, built).await,
-        BuildOutcome::Failed(failure) if failure.reason == FailureReason::Cancelled => {
-            Err(JobError::LeaseLost)
-        }
         BuildOutcome::Failed(failure) => Ok(failed(failure)),
     }
 }
@@ -124,5 +127,12 @@ async fn record(
     let mut tx = db.begin().await?;
     queue::settle(&mut tx, job.claim).await?;
     build::record(&mut tx, started, finished).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, job.claim).await?;
+    build::record_cancelled(&mut tx, BuildId(job.subject)).await?;
     Ok(tx.commit().await?)
 }

@@ -83,7 +83,7 @@ pub(crate) async fn carry_out(services: Arc<Services>, assignment: Assignment) {
     let Assignment { job, held, .. } = &assignment;
     let result = match job.kind {
         JobKind::Execute => execute::execute(&services, &assignment).await,
-        JobKind::Compile => compile::compile(&services, job, held).await,
+        JobKind::Compile => compile::compile(&services, &assignment).await,
     };
     match result {
         Ok(()) => services.signals.finished(job.subject),

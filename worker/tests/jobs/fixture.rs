@@ -1,0 +1,246 @@
+//! A tenant with functions that do a little, and real workers for them.
+
+use std::time::Duration;
+
+use compiler::Places;
+use shared::{
+    artifact::ArtifactStore,
+    domain::{
+        Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
+        PersonName, Plan, ProjectName, RequestId, Runtime, SourceBundle, SourceLimits, Trigger,
+    },
+    queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
+    store::{Db, account, call, function, project},
+};
+use sqlx::PgPool;
+use test_support::TestDatabase;
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use worker::{BuilderOptions, Options, Worker};
+
+pub(crate) const HELLO: &str = r#"package main
+
+import "log"
+
+func Handler(input map[string]interface{}) (map[string]interface{}, error) {
+	log.Print("greeting ", input["name"])
+	return map[string]interface{}{"message": "Hello, " + input["name"].(string) + "!"}, nil
+}
+"#;
+
+pub(crate) const SLEEPER: &str = r#"package main
+
+import "time"
+
+func Handler(input map[string]interface{}) (map[string]interface{}, error) {
+	time.Sleep(time.Hour)
+	return nil, nil
+}
+"#;
+
+pub(crate) const FAILER: &str = r#"package main
+
+import "errors"
+
+func Handler(input map[string]interface{}) (map[string]interface{}, error) {
+	return nil, errors.New("as always")
+}
+"#;
+
+/// Rust that keeps its compiler busy until the build's limits.
+pub(crate) const ENDLESS_BUILD: &str = r"#![allow(long_running_const_eval)]
+
+const ENDLESS: u64 = {
+    let mut count = 0u64;
+    while count < u64::MAX {
+        count += 1;
+    }
+    count
+};
+
+pub fn handler(_: ()) -> Result<u64, String> {
+    Ok(ENDLESS)
+}
+";
+
+/// A database with one tenant and project, and no worker yet.
+pub(crate) struct Fixture {
+    pub(crate) db: Db,
+    pub(crate) sql: PgPool,
+    pub(crate) signals: Signals,
+    pub(crate) actor: Actor,
+    pub(crate) project: shared::domain::ProjectId,
+    pub(crate) artifacts: tempfile::TempDir,
+    pub(crate) database: TestDatabase,
+}
+
+pub(crate) struct RunningWorker {
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl RunningWorker {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        let db = Db::connect(database.url(), 8).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let new = account::NewAccount {
+            email: &"ada@example.com".parse::<Email>().unwrap(),
+            name: &"Ada".parse::<PersonName>().unwrap(),
+            password_hash: "none",
+            plan: Plan::Free,
+        };
+        let actor = account::register(&mut tx, new).await.unwrap().unwrap();
+        let name = "p".parse::<ProjectName>().unwrap();
+        let (project, _) = project::create(&mut tx, actor, &name).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        Self {
+            signals: Signals::connect(database.url()).await.unwrap(),
+            sql: database.pool().await,
+            artifacts: tempfile::tempdir().unwrap(),
+            db,
+            actor,
+            project,
+            database,
+        }
+    }
+
+    pub(crate) async fn start_worker(&self, grace: Duration) -> RunningWorker {
+        self.start_worker_over(self.database.url(), "test", grace).await
+    }
+
+    /// A worker of this name that reaches the database this way.
+    pub(crate) async fn start_worker_over(
+        &self,
+        url: &str,
+        name: &str,
+        grace: Duration,
+    ) -> RunningWorker {
+        let home = std::env::var("HOME").unwrap();
+        let options = Options {
+            db: Db::connect(url, 8).await.unwrap(),
+            signals: Signals::connect(url).await.unwrap(),
+            database_url: url.to_owned(),
+            artifacts: ArtifactStore::open(self.artifacts.path()).unwrap(),
+            call_slots: 2,
+            call_limits: CallLimits::default(),
+            grace,
+            retention_days: 30,
+            builder: BuilderOptions {
+                places: Places::from_environment(),
+                cache_dir: format!("{home}/.cache/apprun").into(),
+                slots: 1,
+            },
+            name: name.to_owned(),
+        };
+        let worker = Worker::start(options).await.unwrap();
+        let stop = CancellationToken::new();
+        RunningWorker { running: tokio::spawn(worker.run(stop.clone())), stop }
+    }
+
+    pub(crate) async fn create(&self, source: &str, timeout_seconds: u32) -> FunctionId {
+        let runtime = if source.starts_with("package") { "go1.21" } else { "rust" };
+        let runtime: Runtime = runtime.parse().unwrap();
+        let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
+        let mut tx = self.db.begin().await.unwrap();
+        let new = function::NewFunction {
+            project: self.project,
+            name: &format!("f{}", Uuid::now_v7().simple()).parse::<FunctionName>().unwrap(),
+            description: None,
+            trigger: Trigger::Http,
+            runtime,
+            timeout_seconds,
+            memory_mib: 128,
+            source: &SourceBundle::from_text(runtime, source, limits).unwrap(),
+        };
+        let created =
+            function::create(&mut tx, self.actor, RequestId::new(), &new).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        self.signals.jobs_pushed();
+        created.id
+    }
+
+    pub(crate) async fn call(&self, function: FunctionId, input: &str) -> ExecutionId {
+        let id = ExecutionId::new();
+        let mut tx = self.db.begin().await.unwrap();
+        let call = call::NewCall {
+            id,
+            function,
+            mode: ExecutionMode::Async,
+            input: &JsonText::parse(input.to_owned()).unwrap(),
+            request: RequestId::new(),
+        };
+        assert!(call::accept(&mut tx, self.actor, call).await.unwrap());
+        tx.commit().await.unwrap();
+        self.signals.jobs_pushed();
+        id
+    }
+
+    /// Waits until a status is one that does not change any more, and returns it.
+    pub(crate) async fn final_status(&self, table: &str, id: Uuid) -> String {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let mut watch = self.signals.watch(id);
+        loop {
+            let status = self.text(&format!("select status from {table} where id = $1"), id).await;
+            match status.as_deref() {
+                Some("pending" | "running") => assert!(watch.changed(deadline).await, "too late"),
+                Some(_) => return status.unwrap(),
+                None => panic!("no such row in {table}"),
+            }
+        }
+    }
+
+    pub(crate) async fn until_running(&self, table: &str, id: Uuid) {
+        let status = format!("select status from {table} where id = $1");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let mut watch = self.signals.watch(id);
+        while self.text(&status, id).await.as_deref() != Some("running") {
+            assert!(watch.changed(deadline).await, "too late");
+        }
+    }
+
+    pub(crate) async fn build_of(&self, function: FunctionId) -> BuildId {
+        let build = "select id from build where function_id = $1";
+        BuildId(sqlx::query_scalar(build).bind(function.0).fetch_one(&self.sql).await.unwrap())
+    }
+
+    pub(crate) async fn text(&self, query: &str, id: Uuid) -> Option<String> {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(id).fetch_one(&self.sql).await.unwrap()
+    }
+
+    pub(crate) async fn built(&self, source: &str, timeout_seconds: u32) -> FunctionId {
+        let function = self.create(source, timeout_seconds).await;
+        let build = self.build_of(function).await;
+        assert_eq!(self.final_status("build", build.0).await, "succeeded");
+        function
+    }
+
+    pub(crate) async fn live_jobs(&self) -> i64 {
+        sqlx::query_scalar("select count(*) from q.job").fetch_one(&self.sql).await.unwrap()
+    }
+
+    /// What a worker does before it dies: a lease and a claim, and nobody who beats.
+    pub(crate) async fn claim_and_die(&self) -> (LeaseId, ClaimedJob) {
+        let lease = queue::open_lease(&self.db, "dead").await.unwrap();
+        let free = FreeSlots { executions: 1, background: 1, builds: 1 };
+        let mut rounds = Rounds::new(CallLimits::default());
+        let mut jobs = rounds.claim(&self.db, lease, free).await.unwrap().jobs;
+        (lease, jobs.remove(0))
+    }
+
+    pub(crate) async fn expire(&self, lease: LeaseId) {
+        sqlx::query("update q.lease set expires_at = now() where id = $1")
+            .bind(lease.0)
+            .execute(&self.sql)
+            .await
+            .unwrap();
+    }
+}

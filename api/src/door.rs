@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::domain::{Actor, ErrorCode, RequestId};
 use tracing::Instrument;
 
-use crate::{answer::Data, offered::Offered, problem::Problem};
+use crate::{answer::Data, offered::Offered, problem::Problem, query};
 
 /// Carries the request id, both ways. A client may send its own, `req-` and a UUID or the UUID
 /// alone; anything else is replaced.
@@ -51,7 +51,7 @@ impl<E: Endpoint> Endpoint for Door<E> {
         let mut line = LogLine::begin(&request, visit.clone());
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.request);
-        let answer = AssertUnwindSafe(self.routes.get_response(request)).catch_unwind();
+        let answer = AssertUnwindSafe(self.carry_out(request)).catch_unwind();
         let response = match answer.instrument(span).await {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
@@ -62,7 +62,14 @@ impl<E: Endpoint> Endpoint for Door<E> {
     }
 }
 
-impl<E> Door<E> {
+impl<E: Endpoint> Door<E> {
+    async fn carry_out(&self, request: Request) -> Response {
+        match query::check(&request, &self.offered) {
+            Ok(()) => self.routes.get_response(request).await,
+            Err(problem) => response_to(problem),
+        }
+    }
+
     /// Failures of the HTTP library itself know only a status; gives them a problem.
     fn explain(&self, mut response: Response, line: &LogLine) -> Response {
         let status = response.status();
@@ -77,8 +84,8 @@ impl<E> Door<E> {
                 format!("there is nothing at {method} {path}; see /docs for what there is"),
             ),
             StatusCode::METHOD_NOT_ALLOWED => {
-                let offered = self.offered.at(path).unwrap_or_default();
-                if let Ok(allow) = HeaderValue::try_from(offered) {
+                let offered = self.offered.methods(path).unwrap_or_default();
+                if let Ok(allow) = HeaderValue::try_from(&offered) {
                     response.headers_mut().insert(header::ALLOW, allow);
                 }
                 let message = format!("{path} does not offer {method}; it offers: {offered}");

@@ -17,6 +17,7 @@ mod params;
 mod permission;
 mod problem;
 mod projects;
+mod query;
 mod resource;
 mod routes;
 mod server;

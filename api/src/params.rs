@@ -11,7 +11,7 @@ use poem_openapi::{
 use shared::domain::{FunctionStatus, IdCursor, LogCursor, PageSize, ProjectId};
 
 use crate::{
-    problem::Problem,
+    query,
     resource::Resource,
     shape::{Refusal, Shape, inline},
 };
@@ -107,7 +107,7 @@ impl Parameter for Wait {
     }
 }
 
-/// An optional parameter of the query. Given twice, the first counts.
+/// An optional parameter of the query; `query::check` has seen that it is given once.
 pub(crate) struct Query<T>(pub(crate) Option<T>);
 
 impl<'a, T: Parameter> ApiExtractor<'a> for Query<T> {
@@ -128,9 +128,7 @@ impl<'a, T: Parameter> ApiExtractor<'a> for Query<T> {
         _: &mut RequestBody,
         options: ExtractParamOptions<String>,
     ) -> Result<Self> {
-        let query: Vec<(String, String)> = request
-            .params()
-            .map_err(|_| Problem::invalid_field("query", "is not a valid query string"))?;
+        let query = query::read(request)?;
         let Some((name, text)) = query.iter().find(|(name, _)| name == options.name) else {
             return Ok(Self(None));
         };

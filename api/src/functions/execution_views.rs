@@ -113,7 +113,7 @@ impl From<call::Summary> for ExecutionSummary {
             status: row.status,
             reason: row.reason,
             error: row.error,
-            duration: row.run_ms,
+            duration: row.run_ms.map(milliseconds),
             memory_used: row.peak_memory_bytes.map(mebibytes),
             attempt: row.attempt.unsigned_abs(),
             queued_at: row.queued_at.into(),
@@ -123,9 +123,14 @@ impl From<call::Summary> for ExecutionSummary {
     }
 }
 
-/// The unit in which memory is shown.
+/// Milliseconds as they are shown: microseconds are what can be measured here.
+pub(super) fn milliseconds(measured: f64) -> f64 {
+    (measured * 1000.0).round() / 1000.0
+}
+
+/// The unit in which memory is shown, with the decimals that a page of 4 KiB has.
 pub(super) fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
+    (bytes as f64 / 1_048_576.0 * 1000.0).round() / 1000.0
 }
 
 view! {
@@ -285,6 +290,13 @@ impl From<BuildReport> for Build {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_measured_is_shown_with_three_decimals() {
+        assert_eq!(milliseconds(1.234_567_8), 1.235);
+        assert_eq!(milliseconds(30_000.0), 30_000.0);
+        assert_eq!(mebibytes(4 * 1_048_576 + 4096), 4.004);
+    }
 
     #[test]
     fn a_tail_begins_with_a_whole_line() {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     access, call, execution,
-    execution_views::mebibytes,
+    execution_views::{mebibytes, milliseconds},
     views::{Called, InvokeFunction},
 };
 use crate::{ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem};
@@ -46,7 +46,7 @@ fn answer(execution: Execution) -> Result<Okay<Called>, Problem> {
         (ExecutionStatus::Completed, _) => Ok(Okay::new(Called {
             execution_id: id,
             output: execution.output.unwrap_or_else(JsonText::null),
-            duration: execution.summary.run_ms.unwrap_or_default(),
+            duration: milliseconds(execution.summary.run_ms.unwrap_or_default()),
             memory_used: mebibytes(execution.summary.peak_memory_bytes.unwrap_or_default()),
             logs: execution.logs,
         })),

@@ -1,6 +1,6 @@
 //! Reading a body: every field once, every mistake noted, and a value only when there was none.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use shared::{
     },
 };
 
-use super::Shape;
+use super::{Members, Shape};
 use crate::{problem::Problem, resource::Resource};
 
 /// Longest secret that is looked at, in bytes: hashing and decoding must stay cheap.
@@ -79,7 +79,7 @@ pub(crate) trait Body: Shape + Sized {
 /// The fields of one object on their way into a value.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
-    given: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    given: BTreeMap<String, &'a RawValue>,
     /// What was wrong so far.
     pub(crate) errors: Vec<FieldError>,
     /// The answer for the first field that names something that is not there.
@@ -89,17 +89,29 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads the outline of an object.
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
-        Ok(Self { given: serde_json::from_slice(json)?, ..Self::default() })
+        let Members(members) = serde_json::from_slice(json)?;
+        let mut fields = Self::default();
+        for (name, value) in members {
+            if fields.given.insert(name.clone(), value).is_some() {
+                fields.complain(&name, "is given more than once".to_owned());
+            }
+        }
+        Ok(fields)
     }
 
     /// Notes every name that is not in `known`.
     pub(crate) fn refuse_unknown(&mut self, known: &[&str]) {
         let unknown = self.given.keys().filter(|name| !known.contains(&name.as_ref()));
-        for name in unknown.take(MAX_UNKNOWN) {
-            self.errors.push(FieldError {
-                field: name.chars().take(64).collect(),
-                message: format!("is not a known field; known are: {}", known.join(", ")),
-            });
+        let unknown: Vec<_> = unknown.take(MAX_UNKNOWN).cloned().collect();
+        for name in unknown {
+            self.complain(&name, format!("is not a known field; known are: {}", known.join(", ")));
+        }
+    }
+
+    /// Notes what is wrong with a name that the caller chose.
+    fn complain(&mut self, name: &str, message: String) {
+        if self.errors.len() < MAX_UNKNOWN {
+            self.errors.push(FieldError { field: name.chars().take(64).collect(), message });
         }
     }
 

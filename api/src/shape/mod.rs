@@ -3,10 +3,12 @@
 
 mod declare;
 mod field;
+mod members;
 mod schema;
 mod timestamp;
 
 pub(crate) use declare::{body, shape, view};
 pub(crate) use field::{Body, Field, FieldError, Fields, MAX_SECRET_BYTES, Refusal};
+pub(crate) use members::Members;
 pub(crate) use schema::{Property, Shape, inline, object};
 pub(crate) use timestamp::Timestamp;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::domain::{BuildId, ExecutionId, FunctionId, ProjectId};
 
-use crate::harness::{App, FUNCTIONS, Owner, text};
+use crate::harness::{App, FUNCTIONS, Owner, send, text};
 
 /// A change to a good request, and the fields that are wrong after it.
 struct Case {
@@ -90,7 +90,7 @@ async fn a_bad_function_is_refused_field_by_field() {
         case(
             json!({ "project_id": "shop" }),
             &["project_id"],
-            "expected 'proj-' followed by a UUID",
+            "must be 'proj-' followed by a UUID",
         ),
         case(json!({ "name": GONE }), &["name"], "is required"),
         case(json!({ "name": "x".repeat(64) }), &["name"], "is 64 characters long; at most 63"),
@@ -191,6 +191,11 @@ async fn bad_parameters_of_a_query_are_named() {
         (format!("{FUNCTIONS}/executions/{execution}?wait=-1s"), "wait"),
         (format!("{FUNCTIONS}/executions/{execution}?wait=61s"), "wait"),
         ("/api/v1/projects?limit=".to_owned(), "limit"),
+        ("/api/v1/projects?limt=5".to_owned(), "limt"),
+        ("/api/v1/projects?limit=5&limit=6".to_owned(), "limit"),
+        (format!("{FUNCTIONS}?Status=active"), "Status"),
+        (format!("{FUNCTIONS}/{function}?status=active"), "status"),
+        (format!("{FUNCTIONS}/executions/{execution}?limit=1"), "limit"),
     ];
     for (path, field) in cases {
         let reply = app.get(&path, &owner.token).await;
@@ -210,4 +215,33 @@ async fn a_bad_call_is_refused() {
         let cases = vec![case(json!({ "inputs": 1 }), &["inputs"], "known are: input")];
         check(&app, &path, Some(&owner.token), &json!({}), cases).await;
     }
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_twice_is_refused() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    for body in [r#"{"name":"a","name":"b"}"#, r#"{"name":"a","na\u006de":"a"}"#] {
+        let request = hyper::Request::post("/api/v1/projects")
+            .header("authorization", format!("Bearer {}", person.token))
+            .header("content-type", "application/json");
+        let reply = send(app.address, request.body(body).unwrap()).await;
+        assert_eq!(reply.wrong_fields(), ["name"], "{body}");
+        assert_eq!(reply.error()["message"], "'name' is given more than once");
+    }
+}
+
+#[tokio::test]
+async fn a_message_names_its_field_once() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let wrong = json!({ "runtime": "python3", "trigger": "cron", "project_id": "shop" });
+    let reply =
+        app.post(FUNCTIONS, Some(&owner.token), changed(owner.new_function("hello"), &wrong));
+    let message = text(&reply.await.error()["message"]);
+    assert_eq!(
+        message,
+        "'project_id' must be 'proj-' followed by a UUID; 'runtime' must be \"go1.N\" (for example \
+         \"go1.21\") or \"rust\", found 'python3'; 'trigger' must be one of: http, event; found 'cron'"
+    );
 }

@@ -107,8 +107,8 @@ fn every_wrong_value_is_named_at_once_with_its_origin_and_what_is_allowed() {
             "http_addr = \"8080\" (APPRUN_HTTP_ADDR): must be an address and a port, as in \
              127.0.0.1:8080 or [::]:8080",
             "worker_slots = \"0\" (APPRUN_WORKER_SLOTS): must be a whole number from 1 to 1024",
-            "default_plan = \"gold\" (APPRUN_DEFAULT_PLAN): 'gold' is not one of: free, paid, \
-             enterprise",
+            "default_plan = \"gold\" (APPRUN_DEFAULT_PLAN): must be one of: free, paid, \
+             enterprise; found 'gold'",
             "rate_limit = \"no\" (APPRUN_RATE_LIMIT): must be on or off",
             "artifact_store = \"ftp://x\" (APPRUN_ARTIFACT_STORE): must be file:///directory or \
              s3://bucket/prefix",

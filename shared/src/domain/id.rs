@@ -17,7 +17,7 @@ pub enum IdError {
         expected: &'static str,
     },
     /// Not an id at all.
-    #[error("expected '{expected}-' followed by a UUID")]
+    #[error("must be '{expected}-' followed by a UUID")]
     Malformed {
         /// The prefix that belongs here, without the dash.
         expected: &'static str,

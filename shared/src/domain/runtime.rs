@@ -75,7 +75,7 @@ impl TryFrom<String> for Runtime {
 
 /// A text that names no runtime.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("runtime '{found}' is not known: use \"go1.N\" (for example \"go1.21\") or \"rust\"")]
+#[error("must be \"go1.N\" (for example \"go1.21\") or \"rust\", found '{found}'")]
 pub struct UnknownRuntime {
     /// What was given, shortened.
     pub found: String,

@@ -2,7 +2,7 @@
 
 /// A text that is none of the words of a closed list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{found}' is not one of: {}", expected.join(", "))]
+#[error("must be one of: {}; found '{found}'", expected.join(", "))]
 pub struct UnknownWord {
     /// What was given.
     pub found: String,

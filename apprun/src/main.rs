@@ -13,6 +13,11 @@ use std::process::ExitCode;
 
 use error::CommandError;
 
+/// Gives memory back. A login needs 19 MiB for a moment, and the system's allocator keeps that much
+/// for every thread that ever hashed a password.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a shell reports for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 

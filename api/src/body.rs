@@ -66,7 +66,11 @@ fn require_json(request: &Request) -> Result<(), Problem> {
 }
 
 /// Refuses by the announced length before reading, and by what really comes while reading.
-async fn read(request: &Request, body: &mut RequestBody, max: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(
+    request: &Request,
+    body: &mut RequestBody,
+    max: usize,
+) -> Result<Vec<u8>, Problem> {
     let announced = request.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
     if announced.is_some_and(|bytes: usize| bytes > max) {
         return Err(too_large(max));
@@ -80,7 +84,7 @@ async fn read(request: &Request, body: &mut RequestBody, max: usize) -> Result<V
     }
 }
 
-fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
     let mut fields = Fields::parse(json).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         malformed(match error.classify() {
@@ -99,7 +103,7 @@ fn parse<T: Body>(json: &[u8]) -> Result<T, Problem> {
     }
 }
 
-fn malformed(message: impl Into<String>) -> Problem {
+pub(crate) fn malformed(message: impl Into<String>) -> Problem {
     Problem::new(ErrorCode::ValidationFailed, message)
 }
 

@@ -23,6 +23,7 @@ mod routes;
 mod server;
 mod shape;
 mod state;
+mod upload;
 
 pub use config::ApiConfig;
 pub use routes::openapi;

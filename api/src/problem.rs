@@ -62,6 +62,15 @@ impl Problem {
         Self::invalid(&[FieldError { field: field.to_owned(), message: message.to_string() }])
     }
 
+    /// A field that holds more than it may.
+    pub(crate) fn field_too_large(field: &str, bytes: usize, max_bytes: usize) -> Self {
+        let message = format!("'{field}' is {bytes} bytes long; at most {max_bytes} are allowed");
+        Self::new(ErrorCode::PayloadTooLarge, message)
+            .with("field", field)
+            .with("bytes", bytes)
+            .with("limit_bytes", max_bytes)
+    }
+
     /// A valid token that may not do this.
     pub(crate) fn forbidden(action: Action, role: Role) -> Self {
         let least = action.least_role();

@@ -1,31 +1,32 @@
 //! POST /functions
 
 use shared::{
-    domain::{ErrorCode, FunctionStatus, Plan, ProjectId, SourceBundle, SourceLimits, Trigger},
+    domain::{ErrorCode, FunctionName, FunctionStatus, Plan, ProjectId, Trigger},
     store::{Tx, account, audit, commit, function, project},
 };
 
 use super::{
     settings::Settings,
+    source::{self, SentSource},
     views::{FunctionCreated, NewFunction, invoke_url},
 };
 use crate::{
     ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem,
-    resource::Resource,
+    resource::Resource, upload::Upload,
 };
-
-/// Files in one source.
-const MAX_FILES: usize = 1000;
 
 pub(super) async fn create(
     state: &ApiState,
     caller: &Caller,
-    new: NewFunction,
+    Upload { fields: new, archive }: Upload<NewFunction>,
 ) -> Result<Created<FunctionCreated>, Problem> {
     let project = project::find(&state.db, caller.actor, new.project_id).await?;
     let project = project.ok_or_else(ProjectId::not_found)?;
     Action::CreateFunction.allow(project.role)?;
-    let source = read_source(state, &new)?;
+    let sent =
+        SentSource { code: new.code, code_base64: new.code_base64, files: new.files, archive };
+    let source = sent.read(new.runtime, &state.config.functions.payloads).await?;
+    let source = source.ok_or_else(source::missing)?;
 
     let mut tx = state.db.begin().await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
@@ -42,7 +43,7 @@ pub(super) async fn create(
         source: &source,
     };
     let created = function::create(&mut tx, caller.actor, caller.origin.request, &row).await?;
-    let Some(created) = created else { return Err(name_taken(&new)) };
+    let Some(created) = created else { return Err(name_taken(&new.name)) };
     audit::record(&mut tx, caller.deed("function.create", created.id.0)).await?;
     commit(tx).await?;
     state.signals.jobs_pushed();
@@ -54,18 +55,6 @@ pub(super) async fn create(
         invoke_url: invoke_url(created.id),
         created_at: created.created_at.into(),
     }))
-}
-
-fn read_source(state: &ApiState, new: &NewFunction) -> Result<SourceBundle, Problem> {
-    if new.code.trim().is_empty() {
-        return Err(Problem::invalid_field("code", "must not be empty"));
-    }
-    let total_bytes = state.config.functions.payloads.source_bytes;
-    let limits = SourceLimits { files: MAX_FILES, total_bytes };
-    SourceBundle::from_text(new.runtime, &new.code, limits).map_err(|error| {
-        let found = new.code.len();
-        Problem::invalid_field("code", format!("is {found} bytes long: {error}"))
-    })
 }
 
 /// Exact, because the tenant's row is locked: of many creates at once, no more get in than fit.
@@ -86,7 +75,7 @@ async fn require_room(
         .with("used", count))
 }
 
-fn name_taken(new: &NewFunction) -> Problem {
-    let message = format!("the project has a function with the name '{}' already", new.name);
+fn name_taken(name: &FunctionName) -> Problem {
+    let message = format!("the project has a function with the name '{name}' already");
     Problem::new(ErrorCode::Conflict, message).with("field", "name")
 }

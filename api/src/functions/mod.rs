@@ -13,6 +13,8 @@ mod invoke_async;
 mod list;
 mod logs;
 mod settings;
+mod source;
+mod unpack;
 mod views;
 
 use poem_openapi::OpenApi;
@@ -29,6 +31,7 @@ use crate::{
     params::{Path, Query, Wait},
     problem::Problem,
     routes::Chapter,
+    upload::Upload,
 };
 
 use execution_views::{Build, Execution, ExecutionSummary, LogLine};
@@ -43,15 +46,16 @@ pub(crate) struct Functions;
 impl Functions {
     /// Create a function
     ///
-    /// Answers at once; the build is queued and the function is `pending` until it is done.
+    /// Answers at once; the build is queued and the function is `pending` until it is done. The
+    /// source comes as `code`, `code_base64`, `files`, or as a zip archive in a form.
     #[oai(path = "/", method = "post", operation_id = "createFunction")]
     async fn create(
         &self,
         state: ApiState,
         caller: Caller,
-        body: Json<NewFunction>,
+        body: Upload<NewFunction>,
     ) -> Result<Created<FunctionCreated>, Problem> {
-        create::create(&state, &caller, body.0).await
+        create::create(&state, &caller, body).await
     }
 
     /// List functions

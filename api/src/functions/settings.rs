@@ -68,8 +68,15 @@ mod tests {
     use super::*;
 
     fn config(default_memory_mib: u32, max_memory_mib: u32) -> FunctionSettings {
-        let payloads =
-            PayloadLimits { input_bytes: 1, output_bytes: 1, log_bytes: 1, source_bytes: 1 };
+        let payloads = PayloadLimits {
+            input_bytes: 1,
+            output_bytes: 1,
+            log_bytes: 1,
+            source_bytes: 1,
+            archive_bytes: 1,
+            unpacked_bytes: 1,
+            source_files: 1,
+        };
         FunctionSettings {
             binary_dir: PathBuf::new(),
             temp_dir: PathBuf::new(),

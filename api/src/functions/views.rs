@@ -11,7 +11,7 @@ use shared::{
     store::function,
 };
 
-use super::execution_views::BuildSummary;
+use super::{execution_views::BuildSummary, source::FileTexts};
 use crate::shape::{Property, Shape, Timestamp, body, inline, object, view};
 
 const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
@@ -44,8 +44,13 @@ body! {
         description: Option<Description> = "Sends one e-mail",
         /// `go1.N` or `rust`: the language version the source asks for.
         runtime: Runtime = "go1.21",
-        /// The source, as one text.
-        code: String = HANDLER,
+        /// The source, as one text. Exactly one of `code`, `code_base64`, `files` and a zip archive
+        /// is sent.
+        code: Option<String> = HANDLER,
+        /// The source, as one text in standard base64.
+        code_base64: Option<String> = Value::Null,
+        /// The source, as several files: path to text.
+        files: Option<FileTexts> = Value::Null,
         /// What calls it besides its invoke endpoints; `http` when left out.
         trigger: Option<Trigger> = "http",
         /// Longest a call may take, in seconds; bounded by the plan.

@@ -12,3 +12,5 @@ mod harness;
 mod isolation;
 mod projects;
 mod sessions;
+mod uploads;
+mod zip;

@@ -110,8 +110,14 @@ pub struct PayloadLimits {
     pub output_bytes: usize,
     /// Longest log kept of a call.
     pub log_bytes: usize,
-    /// Longest source of a function.
+    /// Longest source sent as text.
     pub source_bytes: usize,
+    /// Longest source sent as a zip archive.
+    pub archive_bytes: usize,
+    /// All files of an archive together, unpacked.
+    pub unpacked_bytes: usize,
+    /// Files in one source.
+    pub source_files: usize,
 }
 
 /// The chapter `compiler`.
@@ -238,6 +244,10 @@ impl PayloadLimits {
             output_bytes: bytes("functions.limits.max_output_kib", 1024),
             log_bytes: bytes("functions.limits.max_log_kib", 256),
             source_bytes: bytes("functions.limits.max_source_kib", 1024),
+            archive_bytes: bytes("functions.limits.max_archive_kib", 10 * 1024),
+            unpacked_bytes: bytes("functions.limits.max_unpacked_kib", 50 * 1024),
+            source_files: values.number("functions.limits.max_source_files", 1000, 1..=100_000)
+                as usize,
         }
     }
 }

@@ -22,6 +22,19 @@ pub struct SourceLimits {
     pub total_bytes: usize,
 }
 
+impl SourceLimits {
+    /// Refuses what is over.
+    pub fn check(&self, files: usize, total_bytes: usize) -> Result<(), SourceError> {
+        if files > self.files {
+            return Err(SourceError::TooManyFiles { files, max_files: self.files });
+        }
+        if total_bytes > self.total_bytes {
+            return Err(SourceError::TooLarge { bytes: total_bytes, max_bytes: self.total_bytes });
+        }
+        Ok(())
+    }
+}
+
 /// Files by path. Stored as a JSON object, path to base64 of the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceBundle {
@@ -44,19 +57,14 @@ impl SourceBundle {
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
         limits: SourceLimits,
     ) -> Result<Self, SourceError> {
+        let files: Vec<_> = files.into_iter().collect();
+        limits.check(files.len(), files.iter().map(|(_, content)| content.len()).sum())?;
         let mut bundle = BTreeMap::new();
-        let mut total_bytes = 0;
         for (path, content) in files {
             check_path(&path)?;
-            total_bytes += content.len();
-            if total_bytes > limits.total_bytes {
-                return Err(SourceError::TooLarge { max_bytes: limits.total_bytes });
-            }
             if bundle.insert(path.clone(), content).is_some() {
+                let path = shortened(&path);
                 return Err(SourceError::Clash { first: path.clone(), second: path });
-            }
-            if bundle.len() > limits.files {
-                return Err(SourceError::TooManyFiles { max_files: limits.files });
             }
         }
         if bundle.is_empty() {
@@ -95,6 +103,13 @@ impl SourceBundle {
     }
 }
 
+impl SourceError {
+    /// Whether a path can stand in a source: relative, plain, and not too long.
+    pub fn check_path(path: &str) -> Result<(), Self> {
+        check_path(path)
+    }
+}
+
 fn check_path(path: &str) -> Result<(), SourceError> {
     let refuse = |reason| Err(SourceError::Path { path: shortened(path), reason });
     if path.is_empty() {
@@ -120,8 +135,8 @@ fn check_path(path: &str) -> Result<(), SourceError> {
 /// different machines.
 fn check_clashes(files: &BTreeMap<String, Vec<u8>>) -> Result<(), SourceError> {
     let clash = |first: &str, second: &str| SourceError::Clash {
-        first: first.into(),
-        second: second.into(),
+        first: shortened(first),
+        second: shortened(second),
     };
     let mut by_folded_path = HashMap::new();
     for path in files.keys() {
@@ -169,10 +184,10 @@ pub enum SourceError {
     Path { path: String, reason: &'static str },
     #[error("files '{first}' and '{second}' clash: paths must differ in more than case")]
     Clash { first: String, second: String },
-    #[error("the source holds more than {max_files} files")]
-    TooManyFiles { max_files: usize },
-    #[error("the source holds more than {max_bytes} bytes")]
-    TooLarge { max_bytes: usize },
+    #[error("the source holds {files} files; at most {max_files} are allowed")]
+    TooManyFiles { files: usize, max_files: usize },
+    #[error("the source is {bytes} bytes long; at most {max_bytes} are allowed")]
+    TooLarge { bytes: usize, max_bytes: usize },
 }
 
 #[cfg(test)]
@@ -216,9 +231,9 @@ mod tests {
     #[test]
     fn limits_are_inclusive() {
         assert!(bundle(&[("a", "12345"), ("b", "12345"), ("c", "")]).is_ok());
-        let too_large = Err(SourceError::TooLarge { max_bytes: 10 });
+        let too_large = Err(SourceError::TooLarge { bytes: 11, max_bytes: 10 });
         assert_eq!(bundle(&[("a", "12345"), ("b", "123456")]), too_large);
-        let too_many = Err(SourceError::TooManyFiles { max_files: 3 });
+        let too_many = Err(SourceError::TooManyFiles { files: 4, max_files: 3 });
         assert_eq!(bundle(&[("a", ""), ("b", ""), ("c", ""), ("d", "")]), too_many);
         assert_eq!(bundle(&[]), Err(SourceError::Empty));
     }

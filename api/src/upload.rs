@@ -1,0 +1,174 @@
+//! Bodies that may bring a zip archive along: plain JSON, or a multipart form of two parts.
+
+use std::io;
+
+use futures_util::stream;
+use multer::{Field, Multipart};
+use poem::{Request, RequestBody, Result};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, Registry},
+};
+use shared::domain::ErrorCode;
+
+use crate::{
+    ApiState,
+    body::{malformed, parse, read},
+    problem::Problem,
+    shape::{Body, Property, inline, object},
+};
+
+/// The part that holds the fields, as one JSON object.
+const FIELDS_PART: &str = "function";
+/// The part that holds the archive.
+const ARCHIVE_PART: &str = "source";
+/// Boundaries and headers of the parts, with room to spare.
+const AROUND_BYTES: usize = 16 * 1024;
+
+/// The fields of a request, and the archive that came with them, packed as it is.
+pub(crate) struct Upload<T> {
+    pub(crate) fields: T,
+    pub(crate) archive: Option<Vec<u8>>,
+}
+
+impl<'a, T: Body + Send> ApiExtractor<'a> for Upload<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let json = MetaMediaType { content_type: "application/json", schema: T::schema() };
+        let form = MetaMediaType {
+            content_type: "multipart/form-data",
+            schema: inline(form_schema::<T>()),
+        };
+        Some(MetaRequest { description: None, content: vec![json, form], required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let payloads = &ApiState::of(request)?.config.functions.payloads;
+        let fields_bytes = T::max_bytes(payloads);
+        match content_type(request)? {
+            ContentType::Json => {
+                let bytes = read(request, body, fields_bytes).await?;
+                Ok(Self { fields: parse(&bytes)?, archive: None })
+            }
+            ContentType::Form { boundary } => {
+                let max_bytes = fields_bytes + payloads.archive_bytes + AROUND_BYTES;
+                let bytes = read(request, body, max_bytes).await?;
+                let parts = Parts::read(bytes, boundary).await?;
+                Ok(parts.into_upload(fields_bytes, payloads.archive_bytes)?)
+            }
+        }
+    }
+}
+
+fn form_schema<T: Body>() -> MetaSchema {
+    let archive = MetaSchema::new_with_format("string", "binary");
+    let properties = vec![
+        Property {
+            name: FIELDS_PART,
+            doc: "The other fields, as one JSON object.",
+            schema: T::schema(),
+            required: true,
+        },
+        Property {
+            name: ARCHIVE_PART,
+            doc: "The files of the source, as a zip archive.",
+            schema: inline(archive),
+            required: true,
+        },
+    ];
+    MetaSchema { example: None, ..object("A source of several files.", properties, "".into()) }
+}
+
+enum ContentType {
+    Json,
+    Form { boundary: String },
+}
+
+fn content_type(request: &Request) -> Result<ContentType, Problem> {
+    let given = request.content_type().unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(ContentType::Json);
+    }
+    if essence.eq_ignore_ascii_case("multipart/form-data") {
+        let boundary = multer::parse_boundary(given)
+            .map_err(|_| malformed("the content-type multipart/form-data names no boundary"))?;
+        return Ok(ContentType::Form { boundary });
+    }
+    let found = if essence.is_empty() { "is missing" } else { "is not read here" };
+    let message = format!("the content-type {found}; send application/json or multipart/form-data");
+    Err(Problem::new(ErrorCode::UnsupportedMediaType, message))
+}
+
+/// The two parts of a form, as they came.
+#[derive(Default)]
+struct Parts {
+    fields: Option<Vec<u8>>,
+    archive: Option<Vec<u8>>,
+}
+
+impl Parts {
+    async fn read(body: Vec<u8>, boundary: String) -> Result<Self, Problem> {
+        let body = stream::iter([Ok::<_, io::Error>(body)]);
+        let mut form = Multipart::new(body, boundary);
+        let mut parts = Self::default();
+        while let Some(part) = form.next_field().await.map_err(not_a_form)? {
+            parts.take(part).await?;
+        }
+        Ok(parts)
+    }
+
+    async fn take(&mut self, part: Field<'_>) -> Result<(), Problem> {
+        let place = match part.name() {
+            Some(FIELDS_PART) => &mut self.fields,
+            Some(ARCHIVE_PART) => &mut self.archive,
+            other => {
+                let name: String = other.unwrap_or_default().chars().take(64).collect();
+                let message =
+                    format!("is not a known part; known are: {FIELDS_PART}, {ARCHIVE_PART}");
+                return Err(Problem::invalid_field(&name, message));
+            }
+        };
+        let name = part.name().unwrap_or_default().to_owned();
+        let content = part.bytes().await.map_err(not_a_form)?;
+        match place.replace(content.into()) {
+            None => Ok(()),
+            Some(_) => Err(Problem::invalid_field(&name, "was sent twice")),
+        }
+    }
+
+    fn into_upload<T: Body>(
+        self,
+        max_fields_bytes: usize,
+        max_archive_bytes: usize,
+    ) -> Result<Upload<T>, Problem> {
+        let missing = |part| Problem::invalid_field(part, "is required: the form has no such part");
+        let fields = self.fields.ok_or_else(|| missing(FIELDS_PART))?;
+        let archive = self.archive.ok_or_else(|| missing(ARCHIVE_PART))?;
+        within(FIELDS_PART, fields.len(), max_fields_bytes)?;
+        within(ARCHIVE_PART, archive.len(), max_archive_bytes)?;
+        Ok(Upload { fields: parse(&fields)?, archive: Some(archive) })
+    }
+}
+
+fn within(part: &str, bytes: usize, max_bytes: usize) -> Result<(), Problem> {
+    if bytes > max_bytes {
+        return Err(Problem::field_too_large(part, bytes, max_bytes));
+    }
+    Ok(())
+}
+
+fn not_a_form(error: multer::Error) -> Problem {
+    malformed(format!("the body is not the form that its content-type says: {error}"))
+}

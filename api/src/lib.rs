@@ -1,8 +1,8 @@
 //! HTTP in, rows and jobs out. This room never starts a process and holds no SQL.
 //!
 //! A request walks through the door (`door`), is matched by `routes`, becomes valid values
-//! (`params`, `body`, `auth::Caller`), and reaches one file under `auth/`, `projects/` or
-//! `functions/`, which does its work in one transaction and answers.
+//! (`params`, `body`, `auth::Caller`), and reaches one file under `auth/`, `projects/`, `functions/` or
+//! another chapter, which does its work in one transaction and answers.
 
 mod answer;
 mod auth;
@@ -11,11 +11,14 @@ mod config;
 mod door;
 mod functions;
 mod health;
+mod invitations;
+mod members;
 mod offered;
 mod page;
 mod params;
 mod permission;
 mod problem;
+mod project_tokens;
 mod projects;
 mod query;
 mod resource;
@@ -26,6 +29,7 @@ mod state;
 mod upload;
 
 pub use config::ApiConfig;
+pub use permission::{Needs, permissions};
 pub use routes::openapi;
 pub use server::serve;
 pub use state::ApiState;

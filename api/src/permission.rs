@@ -1,17 +1,18 @@
-//! Who may do what: the one table of the product. Handlers name the action, never a role.
+//! Who may do what: the one table of the product. Handlers name the action, never a role; each
+//! operation of the OpenAPI document stands here exactly once, which a test insists on.
 
 use std::fmt;
 
-use shared::domain::Role;
+use shared::domain::{ErrorCode, Role};
 
 use crate::problem::Problem;
 
 macro_rules! actions {
-    ($($(#[$meta:meta])* $name:ident: $least:ident, $text:literal;)+) => {
+    ($($name:ident: $least:ident, $text:literal, [$($operation:ident),+];)+) => {
         /// Something that needs a role.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Action {
-            $($(#[$meta])* $name,)+
+            $($name,)+
         }
 
         impl Action {
@@ -20,6 +21,10 @@ macro_rules! actions {
                 match self { $(Self::$name => Role::$least,)+ }
             }
         }
+
+        /// The operations of each action, by their ids in the document.
+        const GUARDED: &[(Action, &[&str])] =
+            &[$((Action::$name, &[$(stringify!($operation)),+]),)+];
 
         impl fmt::Display for Action {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,12 +35,49 @@ macro_rules! actions {
 }
 
 actions! {
-    CreateProject: Member, "creating a project";
-    ReadProject: Viewer, "reading a project";
-    CreateFunction: Member, "creating a function";
-    ReadFunction: Viewer, "reading a function";
-    InvokeFunction: Viewer, "calling a function";
-    ReadExecution: Viewer, "reading an execution";
+    CreateProject: Member, "creating a project", [createProject];
+    ReadProject: Viewer, "reading a project", [getProject, listMembers];
+    ChangeProject: Admin, "changing a project", [renameProject];
+    DeleteProject: Owner, "deleting a project", [deleteProject];
+    ManageMembers: Admin, "managing members", [
+        addMember, changeMember, removeMember,
+        createInvitation, listInvitations, revokeInvitation
+    ];
+    ManageTokens: Admin, "managing project tokens", [
+        createProjectToken, listProjectTokens, revokeProjectToken
+    ];
+    CreateFunction: Member, "creating a function", [createFunction];
+    ReadFunction: Viewer, "reading a function", [getFunction, getBuild, listExecutions, listLogs];
+    InvokeFunction: Viewer, "calling a function", [invokeFunction, invokeFunctionAsync];
+    ReadExecution: Viewer, "reading an execution", [getExecution];
+}
+
+/// Operations that need no token.
+const OPEN: &[&str] = &["register", "login", "refresh", "health", "ready"];
+
+/// Operations about the caller alone, and lists of what the caller has a role in: a token is enough.
+const OF_THE_CALLER: &[&str] =
+    &["logout", "me", "switchTenant", "acceptInvitation", "listProjects", "listFunctions"];
+
+/// What an operation asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A valid token.
+    Token,
+    /// A token of somebody with this role, or a higher one.
+    Role(Role),
+}
+
+/// The whole table: each operation's id with what it needs.
+pub fn permissions() -> Vec<(&'static str, Needs)> {
+    let open = OPEN.iter().map(|operation| (*operation, Needs::Nothing));
+    let of_the_caller = OF_THE_CALLER.iter().map(|operation| (*operation, Needs::Token));
+    let guarded = GUARDED.iter().flat_map(|(action, operations)| {
+        operations.iter().map(|operation| (*operation, Needs::Role(action.least_role())))
+    });
+    open.chain(of_the_caller).chain(guarded).collect()
 }
 
 impl Action {
@@ -43,15 +85,29 @@ impl Action {
     pub(crate) fn allow(self, role: Role) -> Result<(), Problem> {
         match role.covers(self.least_role()) {
             true => Ok(()),
-            false => Err(Problem::forbidden(self, role)),
+            false => Err(Problem::forbidden(self, Some(role))),
         }
+    }
+
+    /// Refuses whoever would deal with a role above their own.
+    pub(crate) fn within(self, own: Role, other: Role) -> Result<(), Problem> {
+        if own.covers(other) {
+            return Ok(());
+        }
+        let message = format!("{self} with the role '{other}' needs that role; yours is '{own}'");
+        Err(Problem::new(ErrorCode::Forbidden, message)
+            .with("needs", other.as_str())
+            .with("has", own.as_str()))
+    }
+
+    /// The same over the whole tenant, where guests of single projects have no role.
+    pub(crate) fn allow_over_tenant(self, role: Option<Role>) -> Result<(), Problem> {
+        role.map_or_else(|| Err(Problem::forbidden(self, None)), |role| self.allow(role))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::ErrorCode;
-
     use super::*;
 
     #[test]

@@ -72,12 +72,16 @@ impl Problem {
     }
 
     /// A valid token that may not do this.
-    pub(crate) fn forbidden(action: Action, role: Role) -> Self {
+    pub(crate) fn forbidden(action: Action, role: Option<Role>) -> Self {
         let least = action.least_role();
-        let message = format!("{action} needs the role '{least}' or higher; yours is '{role}'");
+        let yours = match role {
+            Some(role) => format!("yours is '{role}'"),
+            None => "you have none over the tenant".to_owned(),
+        };
+        let message = format!("{action} needs the role '{least}' or higher; {yours}");
         Self::new(ErrorCode::Forbidden, message)
             .with("needs", least.as_str())
-            .with("has", role.as_str())
+            .with("has", role.map(Role::as_str))
     }
 
     /// No valid token.

@@ -3,7 +3,10 @@
 
 use std::str::FromStr;
 
-use shared::domain::{BuildId, ErrorCode, ExecutionId, FunctionId, IdError, ProjectId};
+use shared::domain::{
+    BuildId, ErrorCode, ExecutionId, FunctionId, IdError, InvitationId, ProjectId, TenantId,
+    TokenId, UserId,
+};
 
 use crate::{
     problem::Problem,
@@ -33,6 +36,22 @@ pub(crate) trait Resource: FromStr<Err = IdError> + Shape + Send {
 
 impl Resource for ProjectId {
     const NOUN: &str = "project";
+}
+
+impl Resource for TenantId {
+    const NOUN: &str = "tenant";
+}
+
+impl Resource for UserId {
+    const NOUN: &str = "user";
+}
+
+impl Resource for InvitationId {
+    const NOUN: &str = "invitation";
+}
+
+impl Resource for TokenId {
+    const NOUN: &str = "token";
 }
 
 impl Resource for FunctionId {

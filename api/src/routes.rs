@@ -4,7 +4,8 @@ use poem::{Endpoint, EndpointExt, Route};
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
 use crate::{
-    ApiState, auth::Auth, door::Door, functions::Functions, health::Health, offered::Offered,
+    ApiState, auth::Auth, door::Door, functions::Functions, health::Health,
+    invitations::Invitations, members::Members, offered::Offered, project_tokens::ProjectTokens,
     projects::Projects,
 };
 
@@ -24,7 +25,10 @@ pub fn openapi() -> String {
 }
 
 /// Every chapter.
-const APIS: (Auth, Projects, Functions, Health) = (Auth, Projects, Functions, Health);
+type Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Health);
+
+/// One value of each.
+const APIS: Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Health);
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     OpenApiService::new(APIS, "apprun", "1")

@@ -3,7 +3,11 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use poem::{FromRequest, Request, RequestBody, Result};
-use shared::{queue::Signals, store::Db};
+use shared::{
+    config::Registration,
+    queue::Signals,
+    store::{Db, StoreError, account},
+};
 
 use crate::{
     auth::{Hasher, Tokens},
@@ -39,6 +43,14 @@ impl ApiState {
         let tokens = Tokens::new(&config.jwt_secret);
         let hasher = Hasher::new();
         Self(Arc::new(Parts { db, signals, config, tokens, hasher, version, started_at }))
+    }
+
+    /// What makes the first account where registration is not open; None once there is one. Good
+    /// for whoever may read this process's log, and nobody else.
+    pub async fn setup_token(&self) -> Result<Option<String>, StoreError> {
+        let is_asked_for = self.config.registration != Registration::Open;
+        let is_fresh = is_asked_for && account::is_fresh(&self.db).await?;
+        Ok(is_fresh.then(|| self.tokens.setup_token()))
     }
 
     /// The process that a request came into; the door put it there.

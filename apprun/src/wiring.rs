@@ -10,7 +10,7 @@ use api::{ApiConfig, ApiState};
 use compiler::Places;
 use shared::{
     artifact::ArtifactStore,
-    config::{ArtifactLocation, CompilerSettings, Config, Secret},
+    config::{ArtifactLocation, CompilerSettings, Config, Registration, Secret},
     queue::{CallLimits, Signals},
     store::Db,
 };
@@ -53,7 +53,7 @@ impl Backbone {
         let settings = ApiConfig {
             jwt_secret,
             default_plan: config.default_plan,
-            registration: config.registration,
+            registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
             shutdown_grace: grace,
         };

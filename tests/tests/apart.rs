@@ -17,6 +17,7 @@ fn start_api(dir: &Path, database: &TestDatabase) -> (Running, String) {
         ("APPRUN_DATABASE_URL", database.url()),
         ("APPRUN_JWT_SECRET", SECRET),
         ("APPRUN_HTTP_ADDR", "127.0.0.1:0"),
+        ("APPRUN_REGISTRATION", "open"),
     ];
     let mut api = Running::start(dir, &["api"], &variables);
     let line = api.wait_for_line("the API is listening");

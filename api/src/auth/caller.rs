@@ -6,11 +6,12 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 use shared::{
-    domain::{Actor, RequestId, SessionId},
-    store::audit::Deed,
+    domain::{Actor, ErrorCode, RequestId, SessionId},
+    store::{audit::Deed, project_token},
 };
 use uuid::Uuid;
 
+use super::ticket;
 use crate::{ApiState, door::Visit, problem::Problem};
 
 /// The name of the security scheme in the document.
@@ -52,11 +53,20 @@ impl<'a> FromRequest<'a> for Origin {
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) actor: Actor,
-    pub(crate) session: SessionId,
+    /// The login behind the token; None for a machine.
+    session: Option<SessionId>,
     pub(crate) origin: Origin,
 }
 
 impl Caller {
+    /// The login behind the token; refuses machines, which have none.
+    pub(crate) fn require_session(&self) -> Result<SessionId, Problem> {
+        self.session.ok_or_else(|| {
+            let message = "a project token belongs to a machine, which has no session";
+            Problem::new(ErrorCode::Forbidden, message)
+        })
+    }
+
     /// A row for the audit record.
     pub(crate) fn deed(&self, action: &'static str, resource: Uuid) -> Deed<'_> {
         self.origin.deed(self.actor, action, resource)
@@ -71,11 +81,11 @@ impl<'a> ApiExtractor<'a> for Caller {
     fn register(registry: &mut Registry) {
         let scheme = MetaSecurityScheme {
             ty: "http",
-            description: Some("The access token of a login."),
+            description: Some("The access token of a login, or a project's token."),
             name: None,
             key_in: None,
             scheme: Some("bearer"),
-            bearer_format: Some("JWT"),
+            bearer_format: None,
             flows: None,
             openid_connect_url: None,
         };
@@ -93,14 +103,23 @@ impl<'a> ApiExtractor<'a> for Caller {
     ) -> Result<Self> {
         let state = ApiState::of(request)?;
         let visit = visit(request)?;
-        let token = bearer_token(request)?;
-        let (actor, session) = state.tokens.check_access(token).ok_or_else(|| {
-            Problem::unauthenticated("the access token is not valid, or no longer; log in again")
-        })?;
+        let (actor, session) = check(state, bearer_token(request)?).await?;
         // For the log line; the door asks once, so it is never set twice.
         let _ = visit.actor.set(actor);
         Ok(Self { actor, session, origin: Origin::of(request, visit) })
     }
+}
+
+async fn check(state: &ApiState, token: &str) -> Result<(Actor, Option<SessionId>), Problem> {
+    if token.starts_with(ticket::PROJECT_TOKEN) {
+        let machine = project_token::check(&state.db, &ticket::sha256(token)).await?;
+        let refused = "the project token is not valid, was revoked, or has expired";
+        return machine.map(|actor| (actor, None)).ok_or_else(|| Problem::unauthenticated(refused));
+    }
+    let known = state.tokens.check_access(token).map(|(actor, session)| (actor, Some(session)));
+    known.ok_or_else(|| {
+        Problem::unauthenticated("the access token is not valid, or no longer; log in again")
+    })
 }
 
 fn visit(request: &Request) -> Result<&Visit, Problem> {

@@ -8,6 +8,8 @@ mod me;
 mod password;
 mod refresh;
 mod register;
+mod switch;
+pub(crate) mod ticket;
 mod token;
 mod views;
 
@@ -25,7 +27,7 @@ pub(crate) use caller::{Caller, Origin};
 pub(crate) use password::Hasher;
 pub(crate) use token::Tokens;
 
-use views::{LoggedOut, Login, Me, NewAccount, RefreshToken, Registered, TokenPair};
+use views::{LoggedOut, Login, Me, NewAccount, RefreshToken, Registered, Switch, TokenPair};
 
 /// The routes of this chapter.
 pub(crate) struct Auth;
@@ -34,7 +36,8 @@ pub(crate) struct Auth;
 impl Auth {
     /// Create an account
     ///
-    /// Gives a user and a tenant of their own, with the user as its owner.
+    /// Gives a user and a tenant of their own, with the user as its owner; with an invitation, a
+    /// role in its project instead. Whether this works without one is up to the server's operator.
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
@@ -79,6 +82,19 @@ impl Auth {
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, state: ApiState, caller: Caller) -> Result<Okay<LoggedOut>, Problem> {
         logout::logout(&state, &caller).await
+    }
+
+    /// Act in another tenant
+    ///
+    /// Opens a session in another of your tenants; the one you have goes on.
+    #[oai(path = "/switch", method = "post", operation_id = "switchTenant")]
+    async fn switch(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        body: Json<Switch>,
+    ) -> Result<Okay<TokenPair>, Problem> {
+        switch::switch(&state, &caller, body.0).await
     }
 
     /// Who am I

@@ -23,6 +23,7 @@ const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Tokens {
     access: Keys,
     refresh: Keys,
+    setup: String,
 }
 
 /// What an access token says.
@@ -61,7 +62,8 @@ impl Tokens {
         let secret = secret.expose().as_bytes();
         Self {
             access: Keys::new("apprun:access", secret),
-            refresh: Keys::new("apprun:refresh", derived_key(secret).as_bytes()),
+            refresh: Keys::new("apprun:refresh", derived(secret, "refresh tokens").as_bytes()),
+            setup: derived(secret, "the first account"),
         }
     }
 
@@ -90,6 +92,12 @@ impl Tokens {
             token_type: "Bearer",
             expires_in: ACCESS_LIFETIME.as_secs(),
         })
+    }
+
+    /// Makes the first account of a server that has none. Always the same for one secret, so that
+    /// every process of a deployment prints and takes the same one and none is stored.
+    pub(crate) fn setup_token(&self) -> String {
+        format!("apprun_setup_{}", self.setup)
     }
 
     /// Who an access token speaks for; None when it is not ours or has ended.
@@ -138,9 +146,13 @@ impl Keys {
     }
 }
 
-/// Another key from the same secret, so that no token of one kind can ever pass for the other.
-fn derived_key(secret: &[u8]) -> String {
-    let label = b"apprun refresh tokens, version 1";
-    jsonwebtoken::crypto::sign(label, &EncodingKey::from_secret(secret), Algorithm::HS256)
-        .expect("HMAC takes keys and messages of any length")
+/// Another key from the same secret, so that what is made for one purpose can never pass for another.
+fn derived(secret: &[u8], purpose: &str) -> String {
+    let label = format!("apprun {purpose}, version 1");
+    jsonwebtoken::crypto::sign(
+        label.as_bytes(),
+        &EncodingKey::from_secret(secret),
+        Algorithm::HS256,
+    )
+    .expect("HMAC takes keys and messages of any length")
 }

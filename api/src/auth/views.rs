@@ -23,6 +23,10 @@ body! {
         password: NewPassword = "correct horse battery staple",
         /// What you are called; the address's mailbox when left out.
         name: Option<PersonName> = "Ann Lee",
+        /// The token of an invitation: you join its project instead of getting a tenant of your own.
+        invitation: Option<Secret> = (),
+        /// Makes the first account of a server, which prints it when it starts.
+        setup_token: Option<Secret> = (),
     }
 }
 
@@ -43,6 +47,16 @@ body! {
         email: Email = "ann@example.com",
         /// The password.
         password: Secret = "correct horse battery staple",
+        /// Which of your tenants; the first one when left out.
+        tenant_id: Option<TenantId> = (),
+    }
+}
+
+body! {
+    /// Where to go on.
+    Switch [SHORT] {
+        /// One of those that `/auth/me` lists.
+        tenant_id: TenantId = TENANT,
     }
 }
 
@@ -81,15 +95,29 @@ view! {
     Me {
         /// The user.
         user_id: UserId = USER,
-        /// As typed when registering.
-        email: String = "ann@example.com",
+        /// As typed when registering; null for a machine.
+        email: Option<String> = "ann@example.com",
         /// What they are called.
         name: String = "Ann Lee",
         /// The tenant they act in.
         tenant_id: TenantId = TENANT,
-        /// Their role over the whole tenant.
-        role: Role = "owner",
+        /// Their role over the whole tenant; null for machines and for guests in single projects.
+        role: Option<Role> = "owner",
         /// What the tenant pays for.
         plan: Plan = "free",
+        /// Where else they may act; see `/auth/switch`.
+        tenants: Vec<Membership> = [Membership::example()],
+    }
+}
+
+view! {
+    /// A tenant in which somebody has a role.
+    Membership {
+        /// The tenant.
+        tenant_id: TenantId = TENANT,
+        /// What it is called.
+        name: String = "Ann Lee",
+        /// Their role over the whole of it; null for a guest in single projects.
+        role: Option<Role> = "owner",
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn accept(
 ) -> Result<(), Problem> {
     let request = caller.origin.request;
     let new = call::NewCall { id, function: function.id, mode, input, request };
-    let mut tx = state.db.begin().await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     if !call::accept(&mut tx, caller.actor, new).await? {
         drop(tx);
         return Err(not_ready(state, caller, function).await?);

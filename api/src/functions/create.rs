@@ -28,7 +28,7 @@ pub(super) async fn create(
     let source = sent.read(new.runtime, &state.config.functions.payloads).await?;
     let source = source.ok_or_else(source::missing)?;
 
-    let mut tx = state.db.begin().await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
     let settings = Settings::within(&state.config.functions, plan, new.timeout, new.memory)?;
     require_room(state, caller, &mut tx, plan).await?;

@@ -1,7 +1,7 @@
 //! POST /projects
 
 use shared::{
-    domain::ErrorCode,
+    domain::{ErrorCode, ProjectName},
     store::{account, audit, commit, project},
 };
 
@@ -15,14 +15,11 @@ pub(super) async fn create(
 ) -> Result<Created<ProjectCreated>, Problem> {
     let profile = account::profile(&state.db, caller.actor).await?;
     let profile = profile.ok_or_else(Problem::account_gone)?;
-    Action::CreateProject.allow(profile.role)?;
+    Action::CreateProject.allow_over_tenant(profile.role)?;
 
-    let mut tx = state.db.begin().await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let created = project::create(&mut tx, caller.actor, &new.name).await?;
-    let Some((project_id, created_at)) = created else {
-        let message = format!("there is a project with the name '{}' already", new.name);
-        return Err(Problem::new(ErrorCode::Conflict, message).with("field", "name"));
-    };
+    let Some((project_id, created_at)) = created else { return Err(name_taken(&new.name)) };
     audit::record(&mut tx, caller.deed("project.create", project_id.0)).await?;
     commit(tx).await?;
     Ok(Created::new(ProjectCreated {
@@ -30,4 +27,9 @@ pub(super) async fn create(
         name: new.name.to_string(),
         created_at: created_at.into(),
     }))
+}
+
+pub(super) fn name_taken(name: &ProjectName) -> Problem {
+    let message = format!("there is a project with the name '{name}' already");
+    Problem::new(ErrorCode::Conflict, message).with("field", "name")
 }

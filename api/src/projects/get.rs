@@ -1,19 +1,15 @@
 //! GET /projects/{project_id}
 
-use shared::{domain::ProjectId, store::project};
+use shared::domain::ProjectId;
 
-use super::views::Project;
-use crate::{
-    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
-};
+use super::{access, views::Project};
+use crate::{ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem};
 
 pub(super) async fn get(
     state: &ApiState,
     caller: &Caller,
     id: ProjectId,
 ) -> Result<Okay<Project>, Problem> {
-    let project = project::find(&state.db, caller.actor, id).await?;
-    let project = project.ok_or_else(ProjectId::not_found)?;
-    Action::ReadProject.allow(project.role)?;
+    let project = access::find(state, caller, id, Action::ReadProject).await?;
     Ok(Okay::new(project.into()))
 }

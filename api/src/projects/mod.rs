@@ -1,8 +1,11 @@
 //! Projects: the unit of ownership and roles.
 
+mod access;
 mod create;
+mod delete;
 mod get;
 mod list;
+mod rename;
 mod views;
 
 use poem_openapi::OpenApi;
@@ -19,7 +22,9 @@ use crate::{
     routes::Chapter,
 };
 
-use views::{NewProject, Project, ProjectCreated};
+pub(crate) use access::find;
+pub(crate) use views::PROJECT;
+use views::{NewProject, Project, ProjectCreated, ProjectDeleted};
 
 /// The routes of this chapter.
 pub(crate) struct Projects;
@@ -35,6 +40,31 @@ impl Projects {
         body: Json<NewProject>,
     ) -> Result<Created<ProjectCreated>, Problem> {
         create::create(&state, &caller, body.0).await
+    }
+
+    /// Rename a project
+    #[oai(path = "/:project_id", method = "put", operation_id = "renameProject")]
+    async fn rename(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        project_id: Path<ProjectId>,
+        body: Json<NewProject>,
+    ) -> Result<Okay<Project>, Problem> {
+        rename::rename(&state, &caller, project_id.0, body.0).await
+    }
+
+    /// Delete a project
+    ///
+    /// Its functions go with it, and its tokens and invitations end at once.
+    #[oai(path = "/:project_id", method = "delete", operation_id = "deleteProject")]
+    async fn delete(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        project_id: Path<ProjectId>,
+    ) -> Result<Okay<ProjectDeleted>, Problem> {
+        delete::delete(&state, &caller, project_id.0).await
     }
 
     /// List projects

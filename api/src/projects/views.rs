@@ -7,7 +7,7 @@ use shared::{
 
 use crate::shape::{Timestamp, body, view};
 
-const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
+pub(crate) const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
 
 body! {
     /// A new project.
@@ -26,6 +26,16 @@ view! {
         name: String = "shop",
         /// When it was created.
         created_at: Timestamp = "2025-12-26T10:00:00Z",
+    }
+}
+
+view! {
+    /// The project is gone, and what was in it.
+    ProjectDeleted {
+        /// The project.
+        project_id: ProjectId = PROJECT,
+        /// Always true.
+        deleted: bool = true,
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use shared::{
     config::{PayloadLimits, Secret},
     domain::{
-        Description, Email, FunctionName, JsonText, PersonName, ProjectId, ProjectName, Runtime,
-        Trigger,
+        Description, Email, FunctionName, JsonText, PersonName, ProjectId, ProjectName, Role,
+        Runtime, TenantId, TokenName, Trigger,
     },
 };
 
@@ -189,6 +189,12 @@ impl Field for ProjectId {
     }
 }
 
+impl Field for TenantId {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        Self::read_id(&String::read(json)?)
+    }
+}
+
 macro_rules! from_text {
     ($($type:ty),+ $(,)?) => {
         $(impl Field for $type {
@@ -199,7 +205,17 @@ macro_rules! from_text {
     };
 }
 
-from_text!(Email, PersonName, ProjectName, FunctionName, Description, Runtime, Trigger);
+from_text!(
+    Email,
+    PersonName,
+    ProjectName,
+    TokenName,
+    FunctionName,
+    Description,
+    Runtime,
+    Trigger,
+    Role
+);
 
 fn from_text<T: FromStr<Err: Display>>(text: &str) -> Result<T, Refusal> {
     text.parse().map_err(Refusal::invalid)

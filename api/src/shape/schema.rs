@@ -6,9 +6,9 @@ use shared::{
     config::Secret,
     domain::{
         BuildId, BuildStatus, Description, Email, ExecutionId, ExecutionStatus, FunctionId,
-        FunctionName, FunctionStatus, IdCursor, JsonText, LogCursor, LogStream, PageSize,
-        PersonName, Plan, ProjectId, ProjectName, Reason, Role, Runtime, Severity, TenantId,
-        Trigger, UserId,
+        FunctionName, FunctionStatus, IdCursor, InvitationId, JsonText, LogCursor, LogStream,
+        PageSize, PersonName, Plan, ProjectId, ProjectName, Reason, Role, Runtime, Severity,
+        TenantId, TokenId, TokenName, Trigger, UserId,
     },
 };
 
@@ -125,6 +125,7 @@ shapes! {
     Email => text(Email::MAX_CHARS);
     PersonName => text(PersonName::MAX_CHARS);
     ProjectName => text(ProjectName::MAX_CHARS);
+    TokenName => text(TokenName::MAX_CHARS);
     Description => MetaSchema { min_length: None, ..text(Description::MAX_CHARS) };
     FunctionName => MetaSchema {
         pattern: Some("^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$".to_owned()),
@@ -144,6 +145,8 @@ shapes! {
     UserId => id(UserId::PREFIX);
     TenantId => id(TenantId::PREFIX);
     ProjectId => id(ProjectId::PREFIX);
+    InvitationId => id(InvitationId::PREFIX);
+    TokenId => id(TokenId::PREFIX);
     FunctionId => id(FunctionId::PREFIX);
     BuildId => id(BuildId::PREFIX);
     ExecutionId => id(ExecutionId::PREFIX);

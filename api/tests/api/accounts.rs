@@ -29,6 +29,7 @@ async fn a_new_account_owns_a_tenant_on_the_default_plan() {
         "name": "Ann",
         "role": "owner",
         "plan": "paid",
+        "tenants": [{ "tenant_id": registered["tenant_id"], "name": "Ann", "role": "owner" }],
     });
     assert_eq!(me, expected);
 }

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 use serde_json::Value;
-use shared::domain::{BuildId, ExecutionId, FunctionId, ProjectId};
+use shared::domain::{BuildId, ExecutionId, FunctionId, InvitationId, ProjectId, TokenId, UserId};
 
 use crate::harness::App;
 
@@ -15,12 +15,12 @@ const OPEN: [&str; 5] = [
     "get /ready",
 ];
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::from_str(&api::openapi()).unwrap()
 }
 
 /// Every endpoint of the document: method, path, description.
-fn endpoints(document: &Value) -> Vec<(String, String, Value)> {
+pub(crate) fn endpoints(document: &Value) -> Vec<(String, String, Value)> {
     let mut endpoints = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, endpoint) in methods.as_object().unwrap() {
@@ -62,7 +62,10 @@ async fn every_endpoint_refuses_whoever_shows_no_token() {
             .replace("{project_id}", &ProjectId::new().to_string())
             .replace("{function_id}", &FunctionId::new().to_string())
             .replace("{build_id}", &BuildId::new().to_string())
-            .replace("{execution_id}", &ExecutionId::new().to_string());
+            .replace("{execution_id}", &ExecutionId::new().to_string())
+            .replace("{user_id}", &UserId::new().to_string())
+            .replace("{invitation_id}", &InvitationId::new().to_string())
+            .replace("{token_id}", &TokenId::new().to_string());
         let method = method.to_uppercase().parse().unwrap();
         let reply = app.call(method, &path, None, None).await;
         if !open {

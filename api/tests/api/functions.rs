@@ -164,14 +164,15 @@ async fn the_higher_of_the_roles_in_tenant_and_project_counts() {
     app.active_function(&owner, "hello").await;
     let pool = app.database.pool().await;
     sqlx::query("update tenant_member set role = 'viewer'").execute(&pool).await.unwrap();
+    sqlx::query("delete from project_member").execute(&pool).await.unwrap();
 
     let as_viewer = app.post(FUNCTIONS, Some(&owner.token), owner.new_function("more")).await;
     as_viewer.assert_error(403, "FORBIDDEN");
     assert_eq!(list(&app, &owner.token, "").await, ["hello"], "a viewer may read");
 
     sqlx::query(
-        "insert into project_member (project_id, user_id, role)
-         select project.id, created_by, 'member' from project",
+        "insert into project_member (project_id, tenant_id, user_id, role)
+         select project.id, tenant_id, created_by, 'member' from project",
     )
     .execute(&pool)
     .await
@@ -187,6 +188,7 @@ async fn who_left_the_tenant_sees_nothing_of_it() {
     let id = app.function(&owner, "hello").await;
     let pool = app.database.pool().await;
     sqlx::query("delete from tenant_member").execute(&pool).await.unwrap();
+    sqlx::query("delete from project_member").execute(&pool).await.unwrap();
     app.get(&format!("{FUNCTIONS}/{id}"), &owner.token).await.assert_error(404, "FUNC_NOT_FOUND");
     assert_eq!(list(&app, &owner.token, "").await, Vec::<String>::new());
     app.get("/api/v1/auth/me", &owner.token).await.assert_error(401, "UNAUTHENTICATED");

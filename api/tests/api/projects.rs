@@ -1,5 +1,6 @@
 //! Projects: create, list, get.
 
+use hyper::Method;
 use serde_json::json;
 
 use crate::harness::{App, text};
@@ -64,6 +65,7 @@ async fn a_viewer_may_read_and_not_create() {
     let id = app.project(&person.token, "shop").await;
     let pool = app.database.pool().await;
     sqlx::query("update tenant_member set role = 'viewer'").execute(&pool).await.unwrap();
+    sqlx::query("delete from project_member").execute(&pool).await.unwrap();
 
     let found = app.get(&format!("{PROJECTS}/{id}"), &person.token).await.data();
     assert_eq!(found["role"], "viewer");
@@ -73,4 +75,45 @@ async fn a_viewer_may_read_and_not_create() {
         (&error["details"]["needs"], &error["details"]["has"]),
         (&json!("member"), &json!("viewer"))
     );
+}
+
+#[tokio::test]
+async fn a_project_is_renamed_unless_the_name_is_taken() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    let (one, _) =
+        (app.project(&person.token, "one").await, app.project(&person.token, "two").await);
+    let rename = |name: &str| {
+        let (path, body) = (format!("{PROJECTS}/{one}"), json!({ "name": name }));
+        let (app, token) = (&app, person.token.clone());
+        async move { app.call(Method::PUT, &path, Some(&token), Some(&body)).await }
+    };
+    rename("TWO").await.assert_error(409, "CONFLICT");
+    assert_eq!(rename("One").await.data()["name"], "One", "only its case");
+    assert_eq!(rename("three").await.data()["name"], "three");
+    let found = app.get(&format!("{PROJECTS}/{one}"), &person.token).await.data();
+    assert_eq!(found["name"], "three");
+}
+
+#[tokio::test]
+async fn a_deleted_project_is_gone_with_all_that_was_in_it() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let function = app.function(&owner, "hello").await;
+    let path = format!("{PROJECTS}/{}", owner.project_id);
+    let body = json!({ "name": "CI", "role": "member" });
+    let token = app.post(&format!("{path}/tokens"), Some(&owner.token), body).await.data();
+    let invitation = app.invite(&owner, "bob@example.com", "member").await;
+
+    let deleted = app.call(Method::DELETE, &path, Some(&owner.token), None).await;
+    assert_eq!(deleted.data()["deleted"], true);
+    app.get(&path, &owner.token).await.assert_error(404, "NOT_FOUND");
+    let gone = app.get(&format!("/api/v1/functions/{function}"), &owner.token).await;
+    gone.assert_error(404, "FUNC_NOT_FOUND");
+    app.get(PROJECTS, &text(&token["token"])).await.assert_error(401, "UNAUTHENTICATED");
+    let account = json!({
+        "email": "bob@example.com", "password": "correct horse", "invitation": invitation,
+    });
+    app.post("/api/v1/auth/register", None, account).await.assert_error(404, "NOT_FOUND");
+    app.project(&owner.token, "shop").await;
 }

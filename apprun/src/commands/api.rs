@@ -24,6 +24,14 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     // The port is only known now if the configuration left it to the system.
     let address = listener.local_addr().unwrap_or(config.http_addr);
     tracing::info!(%address, "the API is listening");
+    if let Some(setup_token) = state.setup_token().await? {
+        tracing::warn!(
+            setup_token,
+            "nobody has an account here yet: make the first one with this token, good once: \
+             POST http://{address}/api/v1/auth/register \
+             {{\"email\": …, \"password\": …, \"setup_token\": …}}"
+        );
+    }
     api::serve(state, listener, stop.cancelled_owned()).await;
     backbone.db.close().await;
     Ok(())

@@ -1,13 +1,15 @@
 //! `apprun dev`: everything in one process.
 
-use shared::config::Config;
+use shared::config::{Config, Registration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, stack::Stack};
 
 /// Runs until told to stop, or until a part that should not end does.
-pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CommandError> {
+pub(super) async fn run(mut config: Config, stop: CancellationToken) -> Result<(), CommandError> {
     let data_dir = config.data_dir.clone();
+    // Nobody but this machine reaches it unless somebody chose so, and then they choose this too.
+    config.registration.get_or_insert(Registration::Open);
     let stack = Stack::start(&config, &stop).await?;
     println!("{}", welcome(&stack, &data_dir.display().to_string()));
     let ended = tokio::select! {

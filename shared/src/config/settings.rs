@@ -74,7 +74,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "registration",
         "APPRUN_REGISTRATION",
-        "Who may register: open, invite or closed [default: open]",
+        "Who may register: open, invite or closed [default: open in dev, else invite]",
     ),
     Setting::new("log", "APPRUN_LOG", "Filter of the log, as in info,worker=debug [default: info]"),
     Setting::new(

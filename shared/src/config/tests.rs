@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf};
 
-use super::{ArtifactLocation, Config, Registration, SETTINGS, Sources};
+use super::{ArtifactLocation, Config, SETTINGS, Sources};
 use crate::domain::Plan;
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -35,7 +35,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.http_addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
     assert_eq!(config.worker_http_addr, None);
     assert_eq!(config.default_plan, Plan::Free);
-    assert_eq!(config.registration, Registration::Open);
+    assert_eq!(config.registration, None, "dev and api have defaults of their own");
     assert!(config.rate_limit);
     assert!(config.data_dir.is_absolute() && config.data_dir.ends_with(".apprun"));
     assert_eq!(config.functions.default_timeout_seconds, 30);

@@ -60,8 +60,8 @@ pub struct Config {
     pub default_plan: Plan,
     /// Whether requests per minute are limited.
     pub rate_limit: bool,
-    /// Who may register.
-    pub registration: Registration,
+    /// Who may register; when nobody says, `open` in `dev` and `invite` elsewhere.
+    pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
     pub log: String,
     /// Where compiled binaries are kept.
@@ -158,7 +158,7 @@ impl Config {
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
             default_plan: values.word("default_plan", Plan::Free),
             rate_limit: values.optional("rate_limit", switch).unwrap_or(true),
-            registration: values.word("registration", Registration::Open),
+            registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             artifact_store: values
                 .optional("artifact_store", artifact_location)

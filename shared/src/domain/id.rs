@@ -25,8 +25,10 @@ pub enum IdError {
 }
 
 /// Every prefix in use, so that "another kind" can be told from "no id at all".
-const PREFIXES: &[&str] =
-    &["user", "ten", "proj", "func", "ver", "build", "exec", "req", "sess", "wf", "wfx", "evt"];
+const PREFIXES: &[&str] = &[
+    "user", "ten", "proj", "func", "ver", "build", "exec", "req", "sess", "inv", "tok", "wf",
+    "wfx", "evt",
+];
 
 fn parse(text: &str, expected: &'static str) -> Result<Uuid, IdError> {
     let malformed = IdError::Malformed { expected };
@@ -115,6 +117,12 @@ id!(
 id!(
     /// One login.
     SessionId, "sess");
+id!(
+    /// A way into a project for somebody who is not in it yet.
+    InvitationId, "inv");
+id!(
+    /// What a machine shows to act in a project.
+    TokenId, "tok");
 
 #[cfg(test)]
 mod tests {

@@ -23,13 +23,13 @@ pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};
 pub use function::{BuildStatus, FunctionStatus, Trigger};
 pub use id::{
-    BuildId, ExecutionId, FunctionId, IdError, ProjectId, RequestId, SessionId, TenantId, UserId,
-    VersionId,
+    BuildId, ExecutionId, FunctionId, IdError, InvitationId, ProjectId, RequestId, SessionId,
+    TenantId, TokenId, UserId, VersionId,
 };
 pub use json_text::JsonText;
 pub use log_level::{Level, log_level};
 pub use name::{
-    Description, Email, FunctionName, PersonName, ProjectName, TextError, check_length,
+    Description, Email, FunctionName, PersonName, ProjectName, TextError, TokenName, check_length,
 };
 pub use page::{IdCursor, LogCursor, PageError, PageSize};
 pub use plan::{Plan, PlanLimits};

@@ -79,6 +79,9 @@ text!(
     /// The name of a project, in any script.
     ProjectName, 100, one_line);
 text!(
+    /// What a project's token is for, in any script.
+    TokenName, 100, one_line);
+text!(
     /// What a person is called, in any script.
     PersonName, 100, one_line);
 text!(

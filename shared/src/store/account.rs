@@ -1,12 +1,15 @@
-//! Users and tenants: register one of each, look up who logs in, say who somebody is.
+//! Users and tenants: register them, look up who logs in, say who somebody is.
 
 use uuid::Uuid;
 
 use super::{Db, StoreError, Tx, db::word};
-use crate::domain::{Actor, Email, PersonName, Plan, Role, TenantId, UserId};
+use crate::domain::{Actor, Email, PersonName, Plan, Role, TenantId, TokenName, UserId};
 
 /// The realm of the platform's own members.
 const PLATFORM_REALM: Uuid = Uuid::nil();
+
+/// Any fixed number: whoever makes the first account of a server holds this advisory lock.
+const FIRST_ACCOUNT_LOCK: i64 = 0x6669_7273_7421;
 
 /// Somebody who registers.
 #[derive(Debug)]
@@ -17,18 +20,32 @@ pub struct NewAccount<'a> {
     pub name: &'a PersonName,
     /// argon2id, as a PHC string.
     pub password_hash: &'a str,
-    /// Of the tenant they get.
-    pub plan: Plan,
 }
 
 /// Creates a user and a tenant of their own, the user its owner. None when the address is taken.
-pub async fn register(tx: &mut Tx, new: NewAccount<'_>) -> Result<Option<Actor>, StoreError> {
-    let actor = Actor { user: UserId::new(), tenant: TenantId::new() };
+pub async fn register(
+    tx: &mut Tx,
+    new: &NewAccount<'_>,
+    plan: Plan,
+) -> Result<Option<Actor>, StoreError> {
+    let Some(user) = insert_person(tx, new).await? else { return Ok(None) };
+    let actor = Actor { user, tenant: TenantId::new() };
+    insert_tenant(tx, actor.tenant, new.name, plan).await?;
+    insert_tenant_member(tx, actor, Role::Owner).await?;
+    Ok(Some(actor))
+}
+
+/// Creates a user who belongs to no tenant yet. None when the address is taken.
+pub async fn insert_person(
+    tx: &mut Tx,
+    new: &NewAccount<'_>,
+) -> Result<Option<UserId>, StoreError> {
+    let id = UserId::new();
     let inserted = sqlx::query!(
         "insert into user_account (id, realm_id, email, name, password_hash)
          values ($1, $2, $3, $4, $5)
          on conflict (realm_id, lower(email)) do nothing",
-        actor.user.0,
+        id.0,
         PLATFORM_REALM,
         new.email.as_str(),
         new.name.as_str(),
@@ -36,87 +53,174 @@ pub async fn register(tx: &mut Tx, new: NewAccount<'_>) -> Result<Option<Actor>,
     )
     .execute(&mut **tx)
     .await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(None);
-    }
+    Ok((inserted.rows_affected() == 1).then_some(id))
+}
+
+/// Creates the user that a machine acts as.
+pub(super) async fn insert_machine(
+    tx: &mut Tx,
+    id: UserId,
+    name: &TokenName,
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into tenant (id, name, plan) values ($1, $2, $3)",
-        actor.tenant.0,
-        new.name.as_str(),
-        new.plan.as_str(),
+        "insert into user_account (id, realm_id, name, kind) values ($1, $2, $3, 'machine')",
+        id.0,
+        PLATFORM_REALM,
+        name.as_str(),
     )
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+async fn insert_tenant(
+    tx: &mut Tx,
+    id: TenantId,
+    name: &PersonName,
+    plan: Plan,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into tenant (id, name, plan) values ($1, $2, $3)",
+        id.0,
+        name.as_str(),
+        plan.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_tenant_member(tx: &mut Tx, actor: Actor, role: Role) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into tenant_member (tenant_id, user_id, role) values ($1, $2, $3)",
         actor.tenant.0,
         actor.user.0,
-        Role::Owner.as_str(),
+        role.as_str(),
     )
     .execute(&mut **tx)
     .await?;
-    Ok(Some(actor))
+    Ok(())
 }
 
-/// What it takes to check a password, and where its owner logs in.
+/// Whether nobody has an account here yet.
+pub async fn is_fresh(db: &Db) -> Result<bool, StoreError> {
+    let fresh = sqlx::query_scalar!(
+        r#"select not exists (select from user_account where kind = 'person') as "fresh!""#
+    )
+    .fetch_one(db.pool())
+    .await?;
+    Ok(fresh)
+}
+
+/// The same, exact until the transaction ends: of two first accounts at once, the second sees the
+/// first.
+pub async fn is_fresh_locked(tx: &mut Tx) -> Result<bool, StoreError> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", FIRST_ACCOUNT_LOCK).execute(&mut **tx).await?;
+    let fresh = sqlx::query_scalar!(
+        r#"select not exists (select from user_account where kind = 'person') as "fresh!""#
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(fresh)
+}
+
+/// What it takes to check a password.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Who, inside the tenant they joined first.
-    pub actor: Actor,
+    /// Who.
+    pub user: UserId,
     /// argon2id, as a PHC string.
     pub password_hash: String,
 }
 
-/// Looks up an address without regard to case.
+/// Looks up an address without regard to case; None for whoever has no password here.
 pub async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>, StoreError> {
     let row = sqlx::query!(
-        "select u.id, u.password_hash, m.tenant_id
-         from user_account u join tenant_member m on m.user_id = u.id
-         where u.realm_id = $1 and lower(u.email) = lower($2)
-         order by m.created_at, m.tenant_id
-         limit 1",
+        r#"select id, password_hash as "password_hash!" from user_account
+         where realm_id = $1 and lower(email) = lower($2) and password_hash is not null"#,
         PLATFORM_REALM,
         email.as_str(),
     )
     .fetch_optional(db.pool())
     .await?;
-    Ok(row.map(|row| Credentials {
-        actor: Actor { user: UserId(row.id), tenant: TenantId(row.tenant_id) },
-        password_hash: row.password_hash,
-    }))
+    Ok(row.map(|row| Credentials { user: UserId(row.id), password_hash: row.password_hash }))
+}
+
+/// A tenant in which somebody has a role.
+#[derive(Debug)]
+pub struct Membership {
+    /// Which one.
+    pub tenant: TenantId,
+    /// What it is called.
+    pub name: String,
+    /// Their role over the whole of it; None for a guest in single projects.
+    pub role: Option<Role>,
+}
+
+/// The tenants in which somebody has a role: first those that are theirs as a whole, in the order
+/// in which they joined, then those in which they are a guest.
+pub async fn memberships(db: &Db, user: UserId) -> Result<Vec<Membership>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select t.id, t.name, m.role as "role?"
+         from (select tenant_id from tenant_member where user_id = $1
+               union
+               select p.tenant_id from project_member p
+               join project on project.id = p.project_id and project.deleted_at is null
+               where p.user_id = $1) joined
+         join tenant t on t.id = joined.tenant_id
+         left join tenant_member m on m.tenant_id = t.id and m.user_id = $1
+         order by m.created_at nulls last, t.id
+         limit 100"#,
+        user.0,
+    )
+    .fetch_all(db.pool())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Membership {
+                tenant: TenantId(row.id),
+                name: row.name,
+                role: row.role.as_deref().map(word).transpose()?,
+            })
+        })
+        .collect()
 }
 
 /// Who somebody is, in the tenant they act in.
 #[derive(Debug)]
 pub struct Profile {
-    /// As typed when registering.
-    pub email: String,
+    /// As typed when registering; None for machines.
+    pub email: Option<String>,
     /// What they are called.
     pub name: String,
-    /// Their role over the whole tenant.
-    pub role: Role,
+    /// Their role over the whole tenant; None for machines and guests in single projects.
+    pub role: Option<Role>,
     /// What the tenant pays for.
     pub plan: Plan,
 }
 
-/// None when the user is not, or no longer, a member of the tenant.
+/// None when the user has no role, or no role any longer, anywhere in the tenant.
 pub async fn profile(db: &Db, actor: Actor) -> Result<Option<Profile>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query!(
-        "select u.email, u.name, m.role, t.plan
-         from tenant_member m
-         join user_account u on u.id = m.user_id
-         join tenant t on t.id = m.tenant_id
-         where m.tenant_id = $1 and m.user_id = $2",
+        r#"select u.email, u.name, t.plan, m.role as "role?"
+         from user_account u
+         join tenant t on t.id = $1
+         left join tenant_member m on m.tenant_id = t.id and m.user_id = u.id
+         where u.id = $2
+           and (m.role is not null
+                or exists (select from project_member p
+                           where p.user_id = u.id and p.tenant_id = t.id))"#,
         actor.tenant.0,
         actor.user.0,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(&mut *tx)
     .await?;
     row.map(|row| {
         Ok(Profile {
             email: row.email,
             name: row.name,
-            role: word(&row.role)?,
+            role: row.role.as_deref().map(word).transpose()?,
             plan: word(&row.plan)?,
         })
     })

@@ -62,6 +62,7 @@ async fn read(
     function: FunctionId,
     id: Option<Uuid>,
 ) -> Result<Option<BuildReport>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
     let row = sqlx::query!(
         "select b.id, v.number, b.status, b.reason, b.message, b.diagnostics, b.log,
                 b.log_truncated, b.toolchain, b.cached, b.queued_at, b.started_at, b.completed_at
@@ -73,7 +74,7 @@ async fn read(
         tenant.0,
         id,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(&mut *tx)
     .await?;
     row.map(|row| {
         Ok(BuildReport {

@@ -114,8 +114,9 @@ pub struct Execution {
 
 /// One execution; None when it is not there for this user.
 pub async fn find(db: &Db, actor: Actor, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query_file!("src/store/call_find.sql", actor.tenant.0, actor.user.0, id.0)
-        .fetch_optional(db.pool())
+        .fetch_optional(&mut *tx)
         .await?;
     let json = |text| JsonText::parse(text).map_err(StoreError::unreadable);
     row.map(|row| {
@@ -150,12 +151,13 @@ pub async fn status(
     tenant: TenantId,
     id: ExecutionId,
 ) -> Result<Option<ExecutionStatus>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
     let status = sqlx::query_scalar!(
         "select status from execution where id = $1 and tenant_id = $2",
         id.0,
         tenant.0
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(&mut *tx)
     .await?;
     status.as_deref().map(word).transpose()
 }
@@ -168,6 +170,7 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Summary>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query_as!(
         SummaryRow,
         "select id, function_id, version_number, status, reason, error_message, run_ms,
@@ -181,7 +184,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(db.pool())
+    .fetch_all(&mut *tx)
     .await?;
     rows.into_iter().map(Summary::try_from).collect()
 }
@@ -250,6 +253,7 @@ pub async fn logs(
     behind: Option<LogCursor>,
     size: PageSize,
 ) -> Result<Vec<LogEntry>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query!(
         "select execution_id, attempt, seq, at, stream, line
          from execution_log
@@ -266,7 +270,7 @@ pub async fn logs(
         behind.map(|cursor| cursor.seq) as Option<i32>,
         size.and_one(),
     )
-    .fetch_all(db.pool())
+    .fetch_all(&mut *tx)
     .await?;
     rows.into_iter()
         .map(|row| {

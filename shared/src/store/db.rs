@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 
-use crate::domain::UnknownWord;
+use crate::domain::{TenantId, UnknownWord};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
@@ -149,6 +149,11 @@ impl Db {
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin().await?)
+    }
+
+    /// Starts a transaction on behalf of somebody of this tenant.
+    pub async fn begin_for(&self, _tenant: TenantId) -> Result<Tx, StoreError> {
+        self.begin().await
     }
 
     /// One trip to the database and back.

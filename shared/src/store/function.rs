@@ -191,6 +191,7 @@ pub struct Filter {
 
 /// One function; None when it is not there for this user.
 pub async fn find(db: &Db, actor: Actor, id: FunctionId) -> Result<Option<Function>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query_file_as!(
         Row,
         "src/store/function_find.sql",
@@ -198,7 +199,7 @@ pub async fn find(db: &Db, actor: Actor, id: FunctionId) -> Result<Option<Functi
         actor.user.0,
         id.0
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(&mut *tx)
     .await?;
     row.map(Row::read).transpose()
 }
@@ -211,6 +212,7 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Function>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let rows = sqlx::query_file_as!(
         Row,
         "src/store/function_list.sql",
@@ -221,7 +223,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(db.pool())
+    .fetch_all(&mut *tx)
     .await?;
     rows.into_iter().map(Row::read).collect()
 }

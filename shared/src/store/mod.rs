@@ -14,8 +14,11 @@ mod db;
 pub mod dead_letter;
 pub mod execution;
 pub mod function;
+pub mod invitation;
+pub mod member;
 pub mod partition;
 pub mod project;
+pub mod project_token;
 pub mod session;
 
 pub use db::{Db, StoreError, Tx, commit};

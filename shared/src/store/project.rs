@@ -3,8 +3,8 @@
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx, db::word};
-use crate::domain::{Actor, IdCursor, PageSize, ProjectId, ProjectName, Role};
+use super::{Db, StoreError, Tx, db::word, invitation, member, project_token};
+use crate::domain::{Actor, IdCursor, PageSize, ProjectId, ProjectName, Role, TenantId};
 
 /// A project, as one user sees it.
 #[derive(Debug)]
@@ -37,11 +37,74 @@ pub async fn create(
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(created_at.map(|created_at| (id, created_at)))
+    let Some(created_at) = created_at else { return Ok(None) };
+    member::set_role(tx, actor.tenant, id, actor.user, Role::Owner).await?;
+    Ok(Some((id, created_at)))
+}
+
+/// What became of a new name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renamed {
+    /// It is the project's name now.
+    Done,
+    /// Another project of the tenant has it.
+    Taken,
+    /// There is no such project any more.
+    Gone,
+}
+
+/// Gives a project another name.
+pub async fn rename(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ProjectId,
+    name: &ProjectName,
+) -> Result<Renamed, StoreError> {
+    let renamed = sqlx::query!(
+        "update project set name = $3 where id = $1 and tenant_id = $2 and deleted_at is null",
+        id.0,
+        tenant.0,
+        name.as_str(),
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(StoreError::from);
+    match renamed {
+        Ok(done) if done.rows_affected() == 1 => Ok(Renamed::Done),
+        Ok(_) => Ok(Renamed::Gone),
+        Err(error) if error.violated_constraint() == Some("project_name") => Ok(Renamed::Taken),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes a project softly: its functions go with it, its tokens and invitations are worthless
+/// from now on. False when there is no such project any more.
+pub async fn delete(tx: &mut Tx, tenant: TenantId, id: ProjectId) -> Result<bool, StoreError> {
+    let deleted = sqlx::query!(
+        "update project set deleted_at = now()
+         where id = $1 and tenant_id = $2 and deleted_at is null",
+        id.0,
+        tenant.0,
+    )
+    .execute(&mut **tx)
+    .await?;
+    if deleted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "update function set deleted_at = now() where project_id = $1 and deleted_at is null",
+        id.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    invitation::revoke_all(tx, id).await?;
+    project_token::revoke_all(tx, id).await?;
+    Ok(true)
 }
 
 /// One project; None when it is not there for this user.
 pub async fn find(db: &Db, actor: Actor, id: ProjectId) -> Result<Option<Project>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query!(
         r#"select p.name, p.created_at, t.role as "tenant_role?", m.role as "project_role?"
          from project p
@@ -53,7 +116,7 @@ pub async fn find(db: &Db, actor: Actor, id: ProjectId) -> Result<Option<Project
         actor.user.0,
         id.0,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(&mut *tx)
     .await?;
     row.map(|row| {
         Ok(Project {
@@ -73,6 +136,7 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Project>, StoreError> {
+    let mut tx = db.begin_for(actor.tenant).await?;
     let rows = sqlx::query!(
         r#"select p.id, p.name, p.created_at,
                   t.role as "tenant_role?", m.role as "project_role?"
@@ -89,7 +153,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(db.pool())
+    .fetch_all(&mut *tx)
     .await?;
     rows.into_iter()
         .map(|row| {

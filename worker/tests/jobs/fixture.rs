@@ -96,9 +96,8 @@ impl Fixture {
             email: &"ada@example.com".parse::<Email>().unwrap(),
             name: &"Ada".parse::<PersonName>().unwrap(),
             password_hash: "none",
-            plan: Plan::Free,
         };
-        let actor = account::register(&mut tx, new).await.unwrap().unwrap();
+        let actor = account::register(&mut tx, &new, Plan::Free).await.unwrap().unwrap();
         let name = "p".parse::<ProjectName>().unwrap();
         let (project, _) = project::create(&mut tx, actor, &name).await.unwrap().unwrap();
         tx.commit().await.unwrap();

@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) address: SocketAddr,
     pub(crate) db: Db,
     pub(crate) signals: Signals,
+    pub(crate) state: ApiState,
     pub(crate) database: TestDatabase,
     stop: Option<oneshot::Sender<()>>,
     server: tokio::task::JoinHandle<()>,
@@ -55,8 +56,8 @@ impl App {
         let state = ApiState::new(db.clone(), signals.clone(), config, "0.0.0", Instant::now());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
-        let server = tokio::spawn(api::serve(state, listener, stopped));
-        Self { address, db, signals, database, stop: Some(stop), server }
+        let server = tokio::spawn(api::serve(state.clone(), listener, stopped));
+        Self { address, db, signals, state, database, stop: Some(stop), server }
     }
 
     /// Tells the server to stop.
@@ -99,9 +100,15 @@ impl App {
     /// Somebody with an account of their own.
     pub(crate) async fn register(&self, email: &str) -> Person {
         let account = json!({ "email": email, "password": "correct horse" });
-        let registered = self.post("/api/v1/auth/register", None, account.clone()).await;
+        let registered = self.post("/api/v1/auth/register", None, account).await;
         assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
-        let tokens = self.post("/api/v1/auth/login", None, account).await.data();
+        self.log_in(email).await
+    }
+
+    /// Somebody who has an account.
+    pub(crate) async fn log_in(&self, email: &str) -> Person {
+        let login = json!({ "email": email, "password": "correct horse" });
+        let tokens = self.post("/api/v1/auth/login", None, login).await.data();
         Person {
             token: text(&tokens["access_token"]),
             refresh_token: text(&tokens["refresh_token"]),
@@ -119,6 +126,27 @@ impl App {
         let reply = self.post("/api/v1/projects", Some(token), json!({ "name": name })).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
         text(&reply.data()["project_id"])
+    }
+
+    /// Somebody who was invited into the project with this role, and logged in.
+    pub(crate) async fn guest(&self, owner: &Owner, role: &str) -> Person {
+        let email = format!("{role}@guests.example.com");
+        let invitation = self.invite(owner, &email, role).await;
+        let account = json!({
+            "email": email, "password": "correct horse", "invitation": invitation,
+        });
+        let registered = self.post("/api/v1/auth/register", None, account).await;
+        assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
+        self.log_in(&email).await
+    }
+
+    /// The token of an invitation into the project.
+    pub(crate) async fn invite(&self, owner: &Owner, email: &str, role: &str) -> String {
+        let path = format!("/api/v1/projects/{}/invitations", owner.project_id);
+        let invitation = json!({ "email": email, "role": role });
+        let reply = self.post(&path, Some(&owner.token), invitation).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        text(&reply.data()["token"])
     }
 
     /// A function that was created and not built yet.

@@ -57,5 +57,5 @@ fn confine(config: &mut Config, directory: &std::path::Path) {
     config.artifact_store = ArtifactLocation::Directory(directory.join("artifacts"));
     config.functions.binary_dir = directory.join("binaries");
     config.functions.temp_dir = directory.join("tmp");
-    config.registration = Registration::Open;
+    config.registration = Some(Registration::Open);
 }

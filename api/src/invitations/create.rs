@@ -1,0 +1,56 @@
+//! POST /projects/{project_id}/invitations
+
+use shared::{
+    domain::ProjectId,
+    store::{audit, commit, invitation},
+};
+
+use super::views::{InvitationCreated, NewInvitation};
+use crate::{
+    ApiState,
+    answer::Created,
+    auth::{
+        Caller,
+        ticket::{INVITATION, Ticket},
+    },
+    permission::Action,
+    problem::Problem,
+    projects,
+};
+
+const DEFAULT_DAYS: u32 = 7;
+const MAX_DAYS: u32 = 30;
+
+pub(super) async fn create(
+    state: &ApiState,
+    caller: &Caller,
+    project: ProjectId,
+    new: NewInvitation,
+) -> Result<Created<InvitationCreated>, Problem> {
+    let found = projects::find(state, caller, project, Action::ManageMembers).await?;
+    Action::ManageMembers.within(found.role, new.role)?;
+    let days = new.expires_in_days.unwrap_or(DEFAULT_DAYS);
+    if !(1..=MAX_DAYS).contains(&days) {
+        let message = format!("is {days}; 1 to {MAX_DAYS} are allowed");
+        return Err(Problem::invalid_field("expires_in_days", message));
+    }
+    let ticket = Ticket::new(INVITATION);
+    let row = invitation::NewInvitation {
+        project,
+        email: &new.email,
+        role: new.role,
+        token_sha256: ticket.sha256,
+        days,
+    };
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    let (invitation_id, expires_at) = invitation::create(&mut tx, caller.actor, row).await?;
+    audit::record(&mut tx, caller.deed("invitation.create", invitation_id.0)).await?;
+    commit(tx).await?;
+    Ok(Created::new(InvitationCreated {
+        invitation_id,
+        token: ticket.text,
+        email: new.email.to_string(),
+        role: new.role,
+        expires_at: expires_at.into(),
+    }))
+}

@@ -83,7 +83,9 @@ async fn eat(pool: &Pool) -> Result<Option<MissingLayer>, StartError> {
 
 async fn send(pool: &Pool, probe: Probe) -> Result<Outcome, StartError> {
     let order = Order::from_probe(probe, limits());
-    run::run(pool.take(), order, &CancellationToken::new()).await.map_err(StartError::Canary)
+    run::run(pool.take(order.disk()), order, &CancellationToken::new())
+        .await
+        .map_err(StartError::Canary)
 }
 
 fn understand(line: &str) -> MissingLayer {

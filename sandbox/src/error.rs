@@ -87,17 +87,17 @@ impl fmt::Display for MissingLayer {
 pub enum Stage {
     CreateGroup,
     Fork,
+    Network,
     EnterGroup,
     Hostname,
     Mount,
     ForkMain,
     DropInit,
-    Receive,
-    Quota,
     Identity,
+    Filter,
+    Receive,
     LayOutFiles,
     Rlimits,
-    Filter,
     Exec,
 }
 

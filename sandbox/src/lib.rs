@@ -28,7 +28,7 @@ mod wire;
 pub use error::{Layer, MissingLayer, RunError, Stage, StartError};
 pub use image::{Access, Bind, HOME_DIR, Image, Overlay, Profile, TMP_DIR, WORK_DIR};
 pub use outcome::{Ended, KillReason, Outcome, Usage};
-pub use program::{Collect, Executable, InputFile, Limits, Program};
+pub use program::{Collect, DiskSize, Executable, InputFile, Limits, Program};
 pub use sandbox::{Options, Sandbox};
 pub use spawner::become_spawner_if_asked;
 pub use tool::{Tool, ToolError, ToolOutput, run_tool};

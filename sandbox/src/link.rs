@@ -19,6 +19,7 @@ use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot, time::timeout};
 use crate::{
     cgroup::{Control, Knob},
     error::{Failure, MissingLayer, RunError, StartError, Steps},
+    program::DiskSize,
     protocol::{Command, Reply, Sealed, Setup},
     spawner::SPAWNER_NAME,
     sys,
@@ -105,8 +106,13 @@ impl Link {
     }
 
     /// Makes a slot.
-    pub(crate) async fn make(&self, index: u32, steps: Steps) -> Result<SlotHandle, RunError> {
-        match self.ask(Question::Make(index), Command::Make { index, steps }).await {
+    pub(crate) async fn make(
+        &self,
+        index: u32,
+        disk: DiskSize,
+        steps: Steps,
+    ) -> Result<SlotHandle, RunError> {
+        match self.ask(Question::Make(index), Command::Make { index, disk, steps }).await {
             Some(Answer::Made(handle)) => Ok(handle),
             Some(Answer::NotMade(failure)) => Err(failure.into()),
             Some(Answer::Removed) | None => Err(RunError::Unavailable),

@@ -26,6 +26,7 @@ use crate::{
     cgroup::Control,
     error::{RunError, Steps},
     link::{Link, SlotHandle, receive},
+    program::DiskSize,
     protocol::Status,
     sys,
 };
@@ -38,8 +39,8 @@ pub(crate) struct Pool {
     shelf: Mutex<Shelf>,
     /// How many indices there are: the most slots that ever exist at a time.
     indices: usize,
-    /// How many slots to keep ready.
-    primed: usize,
+    /// What to keep ready.
+    primed: Primed,
     /// Rung when it is a good moment to fill the shelf: a run has ended, or none is left. Making a
     /// slot holds locks in the kernel that would delay the call that has just taken one.
     refill: Notify,
@@ -54,6 +55,14 @@ pub(crate) struct Pool {
     /// Where slots go when their holder is done. Removal depends neither on who that is nor on how
     /// it ended.
     bin: mpsc::UnboundedSender<Used>,
+}
+
+/// What a pool keeps ready.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Primed {
+    pub(crate) count: usize,
+    /// Every one has a disk of this size.
+    pub(crate) disk: DiskSize,
 }
 
 #[derive(Default)]
@@ -100,9 +109,9 @@ impl Drop for Place {
 
 impl Pool {
     /// A pool for `slots` runs at once, with up to `primed` more slots waiting.
-    pub(crate) fn new(link: Arc<Link>, slots: usize, primed: usize) -> Arc<Pool> {
+    pub(crate) fn new(link: Arc<Link>, slots: usize, primed: Primed) -> Arc<Pool> {
         let (bin, used) = mpsc::unbounded_channel();
-        let indices = slots + primed;
+        let indices = slots + primed.count;
         let pool = Arc::new(Pool {
             link,
             permits: Arc::new(Semaphore::new(slots)),
@@ -122,13 +131,14 @@ impl Pool {
         pool
     }
 
-    /// Takes a slot, waiting while as many runs as allowed go on.
-    pub(crate) async fn take(&self) -> Result<Slot, RunError> {
+    /// Takes a slot with a disk of that size, waiting while as many runs as allowed go on.
+    pub(crate) async fn take(&self, disk: DiskSize) -> Result<Slot, RunError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| RunError::Unavailable)?;
-        let slot = match self.take_primed() {
+        let primed = if disk == self.primed.disk { self.take_primed() } else { None };
+        let slot = match primed {
             Some(slot) => Ok(slot),
-            None => self.make().await,
+            None => self.make(disk).await,
         };
         if self.lock().primed.is_empty() {
             self.refill.notify_one();
@@ -154,7 +164,7 @@ impl Pool {
 
     /// Waits until as many slots are primed as should be.
     pub(crate) async fn primed(&self) {
-        self.until(|shelf| shelf.primed.len() >= self.primed).await;
+        self.until(|shelf| shelf.primed.len() >= self.primed.count).await;
     }
 
     /// Waits for a state of the shelf, or for the end of the spawner, after which none will come.
@@ -184,10 +194,11 @@ impl Pool {
     }
 
     /// Asks the spawner for a new slot. Whatever becomes of the wait, the index finds its way back.
-    async fn make(&self) -> Result<Slot, RunError> {
+    async fn make(&self, disk: DiskSize) -> Result<Slot, RunError> {
         let index = self.free_index().await?;
         let mut place = Place { index, live: None, permit: None, bin: self.bin.clone() };
-        let SlotHandle { socket, pidfd, control } = self.link.make(index, self.steps()).await?;
+        let SlotHandle { socket, pidfd, control } =
+            self.link.make(index, disk, self.steps()).await?;
         rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
         let socket = sys::watched(socket, Interest::READABLE)?;
         let live = Arc::new(Live { socket, pidfd, control });
@@ -210,7 +221,7 @@ impl Pool {
 
     /// Makes a slot and waits until everything in it is ready for a request.
     async fn make_primed(&self) -> Result<Slot, RunError> {
-        let slot = self.make().await?;
+        let slot = self.make(self.primed.disk).await?;
         match receive::<Status>(slot.socket()).await?.map(|packet| packet.message) {
             Some(Status::Primed) => Ok(slot),
             Some(Status::NotLaunched(failure)) => Err(failure.into()),
@@ -303,7 +314,7 @@ async fn refill(pool: Arc<Pool>) {
     /// Pause after a failure. It is logged; runs go on with slots made on demand.
     const PAUSE: Duration = Duration::from_secs(1);
     while !pool.stopping.is_cancelled() {
-        if pool.lock().primed.len() >= pool.primed {
+        if pool.lock().primed.len() >= pool.primed.count {
             tokio::select! {
                 () = pool.refill.notified() => {}
                 () = pool.stopping.cancelled() => {}

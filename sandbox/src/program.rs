@@ -5,6 +5,8 @@
 
 use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// One program to be run once.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -77,4 +79,19 @@ pub struct Limits {
     pub disk_bytes: u64,
     /// Files and folders in it.
     pub disk_inodes: u64,
+}
+
+impl Limits {
+    pub(crate) fn disk(&self) -> DiskSize {
+        DiskSize { bytes: self.disk_bytes, inodes: self.disk_inodes }
+    }
+}
+
+/// The size of a slot's disk, which is fixed when the slot is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskSize {
+    /// As `Limits::disk_bytes`.
+    pub bytes: u64,
+    /// As `Limits::disk_inodes`.
+    pub inodes: u64,
 }

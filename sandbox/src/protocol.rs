@@ -8,6 +8,7 @@ use crate::{
     cgroup::Knob,
     error::{Failure, MissingLayer, Steps},
     image::Image,
+    program::DiskSize,
 };
 
 /// First packet from worker to spawner.
@@ -28,8 +29,8 @@ pub(crate) enum Sealed {
 /// Every later packet from worker to spawner.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Make the slot of this index.
-    Make { index: u32, steps: Steps },
+    /// Make the slot of this index with a disk of this size.
+    Make { index: u32, disk: DiskSize, steps: Steps },
     /// The slot's init is dead: take away what is left of it.
     Remove(u32),
 }
@@ -74,21 +75,19 @@ pub(crate) struct CollectRequest {
     pub(crate) max_bytes: u64,
 }
 
-/// The limits that are set from inside the slot.
+/// The limits that a program's process sets for itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct SlotLimits {
     pub(crate) cpu_seconds: u64,
     pub(crate) pids: u32,
     pub(crate) open_files: u64,
     pub(crate) file_bytes: u64,
-    pub(crate) disk_bytes: u64,
-    pub(crate) disk_inodes: u64,
 }
 
 /// From slot to worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Status {
-    /// Everything that can be prepared ahead is.
+    /// Everything that can be done ahead of the request is.
     Primed,
     /// The program never ran.
     NotLaunched(Failure),

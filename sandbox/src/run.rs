@@ -20,7 +20,7 @@ use crate::{
     memory_file,
     outcome::{Ended, KillReason, Outcome, Usage},
     pool::Slot,
-    program::{Collect, Executable, Limits, Program},
+    program::{Collect, DiskSize, Executable, Limits, Program},
     protocol::{CollectRequest, Launch, Request, SlotLimits},
     slot::{Probe, pack_files},
     watch::Watch,
@@ -41,6 +41,11 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// The disk its slot must have.
+    pub(crate) fn disk(&self) -> DiskSize {
+        self.limits.disk()
+    }
+
     /// Checks what can be checked before a slot is taken.
     pub(crate) fn from_program(program: Program) -> Result<Order, RunError> {
         check_strings(&program)?;
@@ -144,8 +149,6 @@ fn slot_limits(limits: &Limits) -> SlotLimits {
         pids: limits.pids,
         open_files: limits.open_files,
         file_bytes: limits.file_bytes,
-        disk_bytes: limits.disk_bytes,
-        disk_inodes: limits.disk_inodes,
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
     image::Image,
     link::{self, Link},
     outcome::Outcome,
-    pool::{Pool, Slot},
-    program::Program,
+    pool::{Pool, Primed, Slot},
+    program::{DiskSize, Program},
     protocol::Setup,
     run::{self, Order},
     spawner::BLOCK_UIDS,
@@ -36,6 +36,9 @@ pub struct Options {
     pub slots: usize,
     /// Slots kept ready ahead of need.
     pub primed: usize,
+    /// The disk of primed slots. A run whose limits say another size gets a slot made for it, and
+    /// starts about a millisecond later.
+    pub primed_disk: DiskSize,
     /// Layers that may be missing. Nothing else may.
     pub allow_degraded: Vec<Layer>,
     /// The binary that serves as spawner: its `main` must begin with `become_spawner_if_asked`.
@@ -47,12 +50,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Eight runs at once in this image, two slots primed.
+    /// Eight runs at once in this image, two slots primed, with a disk of 64 MiB and 1,024 inodes.
     pub fn new(image: Image) -> Options {
         Options {
             image,
             slots: 8,
             primed: 2,
+            primed_disk: DiskSize { bytes: 64 << 20, inodes: 1024 },
             allow_degraded: Vec::new(),
             spawner: None,
             fail_at: None,
@@ -125,7 +129,7 @@ impl Sandbox {
         cancel: &CancellationToken,
     ) -> Result<Outcome, RunError> {
         let order = Order::from_program(program)?;
-        run::run(self.handle.shared.take_slot(), order, cancel).await
+        run::run(self.handle.shared.take_slot(order.disk()), order, cancel).await
     }
 
     /// Waits for runs that still go on, removes every slot and ends the spawner. Cancel runs first
@@ -174,11 +178,11 @@ impl Shared {
     }
 
     /// Takes a slot, from the next spawner when this one dies meanwhile.
-    async fn take_slot(&self) -> Result<Slot, RunError> {
+    async fn take_slot(&self, disk: DiskSize) -> Result<Slot, RunError> {
         let mut pools = self.pool.subscribe();
         loop {
             let pool = Arc::clone(&pools.borrow_and_update());
-            match pool.take().await {
+            match pool.take(disk).await {
                 Err(RunError::Unavailable) if !self.closing.is_cancelled() => {
                     // A spawner that is dead, or about to be found so.
                     tokio::select! {
@@ -217,7 +221,8 @@ async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, Child), StartErr
     let own = PathBuf::from("/proc/self/exe");
     let executable = options.spawner.as_ref().unwrap_or(&own);
     let (link, child) = Link::start(executable, &setup).await?;
-    Ok((Pool::new(Arc::new(link), options.slots, options.primed), child))
+    let shelf = Primed { count: options.primed, disk: options.primed_disk };
+    Ok((Pool::new(Arc::new(link), options.slots, shelf), child))
 }
 
 async fn shut_down(pool: &Pool, child: Child) {

@@ -1,4 +1,4 @@
-//! The system calls that no safe crate offers: clone3, execveat, seccomp, a page shared over fork.
+//! The system calls that no safe crate offers: clone3, execveat, seccomp, a start in shared memory.
 //!
 //! The only file of this room that may say `unsafe`. Each function is safe to call under the
 //! condition its comment states; nothing here decides anything.
@@ -9,11 +9,10 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use rustix::{
-    mm::{MapFlags, ProtFlags, mmap_anonymous},
+    mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect},
     process::Pid,
     thread::UnshareFlags,
 };
@@ -24,7 +23,7 @@ pub(crate) enum Forked {
     /// The new process.
     Child,
     /// The old one, with a descriptor of the new one.
-    Parent { pid: Pid, pidfd: OwnedFd },
+    Parent { pidfd: OwnedFd },
 }
 
 /// The kernel's `struct clone_args`, as of Linux 5.7.
@@ -72,11 +71,8 @@ pub(crate) fn fork_into(
     match result {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
-        raw => {
-            let pid = Pid::from_raw(raw as i32).ok_or(io::ErrorKind::InvalidData)?;
-            // SAFETY: the kernel stored a new descriptor there, owned by nobody else.
-            Ok(Forked::Parent { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
-        }
+        // SAFETY: the kernel stored a new descriptor there, owned by nobody else.
+        _ => Ok(Forked::Parent { pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
     }
 }
 
@@ -167,31 +163,37 @@ pub(crate) fn install_filter(filter: &[libc::sock_filter]) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A page of counters that stays shared with every process forked later, until they exec.
-#[derive(Clone, Copy)]
-pub(crate) struct SharedPage(&'static [AtomicU64; SharedPage::CELLS]);
-
-impl SharedPage {
-    const CELLS: usize = 8;
-
-    /// Maps a zeroed page that lives as long as the process.
-    pub(crate) fn new() -> io::Result<SharedPage> {
-        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
-        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice; it is zeroed,
-        // page-aligned, larger than the array, never unmapped, and only touched by atomics.
-        unsafe {
-            let page = mmap_anonymous(ptr::null_mut(), 4096, protection, flags)?;
-            Ok(SharedPage(&*page.cast()))
-        }
+/// Starts a process that runs `task` in this process's memory, on a stack of its own, until it
+/// executes a program or exits. Nothing is copied at the start, and execve has nothing to take apart.
+///
+/// Both sides see one process with one thread: the allocator takes no locks, and thread-local
+/// variables are shared. So they must take turns: `task` begins by waiting for a word of the caller,
+/// and the caller, once that is given, makes nothing but plain system calls until the other is gone.
+/// What `task` borrows must live as long.
+pub(crate) fn start_in_this_memory<F: FnOnce()>(task: F) -> io::Result<Pid> {
+    const STACK_BYTES: usize = 256 << 10;
+    const GUARD_BYTES: usize = 4096;
+    extern "C" fn enter<F: FnOnce()>(task: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: it was made by `into_raw` below and is taken once, here.
+        let task = unsafe { Box::from_raw(task.cast::<F>()) };
+        task();
+        1
     }
-
-    pub(crate) fn get(self, cell: usize) -> u64 {
-        self.0[cell].load(Ordering::Acquire)
+    let task = Box::into_raw(Box::new(task));
+    let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    // SAFETY: the stack is a fresh mapping that nobody else uses and that is never unmapped; its
+    // lowest page is taken away to catch an overflow; it grows down from its aligned end. `enter`
+    // gets the pointer it expects. That two processes use one memory is the caller's condition.
+    let pid = unsafe {
+        let stack = mmap_anonymous(ptr::null_mut(), STACK_BYTES, protection, flags)?;
+        mprotect(stack, GUARD_BYTES, MprotectFlags::empty())?;
+        let flags = libc::CLONE_VM | libc::SIGCHLD;
+        libc::clone(enter::<F>, stack.byte_add(STACK_BYTES), flags, task.cast())
+    };
+    if pid == -1 {
+        return Err(io::Error::last_os_error());
     }
-
-    pub(crate) fn set(self, cell: usize, value: u64) {
-        self.0[cell].store(value, Ordering::Release);
-    }
+    Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Sends SIGKILL to every process of this pid namespace but its init, the caller.

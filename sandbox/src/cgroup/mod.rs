@@ -15,4 +15,4 @@ pub(crate) use control::Control;
 pub(crate) use knob::Knob;
 pub(crate) use layout::{Controller, Layout};
 pub(crate) use sweep::sweep;
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Group, Tree};

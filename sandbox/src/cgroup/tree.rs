@@ -9,7 +9,6 @@ use std::{
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat},
     io::{Errno, write},
-    process::Pid,
 };
 
 use super::{
@@ -109,13 +108,15 @@ impl Group {
         Some(member.directory.as_fd())
     }
 
-    /// Moves a process into the v1 groups, which nobody can be born into.
-    pub(crate) fn enter_v1(&self, pid: Pid) -> io::Result<()> {
-        let pid = pid.as_raw_nonzero().to_string();
+    /// Moves the calling process, which has one thread, into the v1 groups, which nobody can be born
+    /// into. A thread that moves itself needs no lock over all processes of the machine; moving
+    /// another process takes one, and waits for an RCU grace period for it (cgroup_attach_lock in
+    /// kernel/cgroup/cgroup.c): milliseconds.
+    pub(crate) fn enter_v1(&self) -> io::Result<()> {
         self.members
             .iter()
             .filter(|member| member.version == Version::V1)
-            .try_for_each(|member| write_file(member.directory.as_fd(), "cgroup.procs", &pid))
+            .try_for_each(|member| write_file(member.directory.as_fd(), "tasks", "0"))
     }
 
     /// Opens every control file that exists here.

@@ -12,14 +12,14 @@ use std::{
 
 use rustix::{
     fs::{FileType, Mode, OFlags, ResolveFlags, fstat, fstatvfs, open, openat2},
-    mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
+    mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount},
 };
 
 use crate::{
     image::{HOME_DIR, Overlay, Profile, TMP_DIR, WORK_DIR},
     memory_file,
-    program::InputFile,
-    protocol::{CollectRequest, SlotLimits},
+    program::{DiskSize, InputFile},
+    protocol::CollectRequest,
     spawner::SLOT_DIR,
 };
 
@@ -33,14 +33,19 @@ impl Disk {
     }
 }
 
-/// Mounts the slot's disk, in a build also the rest. The quota comes with the request.
-pub(super) fn mount_disk(profile: Profile, uid: u32, overlays: &[Overlay]) -> io::Result<Disk> {
+/// Mounts the slot's disk with its quota, in a build also the rest.
+pub(super) fn mount_disk(
+    profile: Profile,
+    uid: u32,
+    size: DiskSize,
+    overlays: &[Overlay],
+) -> io::Result<Disk> {
+    let quota = format!("size={},nr_inodes={},mode=700", size.bytes, size.inodes);
     match profile {
         Profile::Function => {
-            let options = format!("size=4k,nr_inodes=8,mode=700,uid={uid},gid={uid}\0");
-            mount_tmpfs(TMP_DIR, flags(profile), &options)?;
+            mount_tmpfs(TMP_DIR, flags(profile), &format!("{quota},uid={uid},gid={uid}\0"))?;
         }
-        Profile::Build => mount_build(uid, overlays)?,
+        Profile::Build => mount_build(uid, &format!("{quota}\0"), overlays)?,
     }
     Ok(Disk(open(TMP_DIR, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
 }
@@ -61,8 +66,8 @@ fn mount_tmpfs(target: &str, flags: MountFlags, options: &str) -> io::Result<()>
 }
 
 /// One tmpfs, so that one quota covers all of it, seen at several places.
-fn mount_build(uid: u32, overlays: &[Overlay]) -> io::Result<()> {
-    mount_tmpfs(SLOT_DIR, flags(Profile::Build), "size=64k,nr_inodes=64,mode=700\0")?;
+fn mount_build(uid: u32, options: &str, overlays: &[Overlay]) -> io::Result<()> {
+    mount_tmpfs(SLOT_DIR, flags(Profile::Build), options)?;
     for place in [WORK_DIR, HOME_DIR, TMP_DIR] {
         let part = format!("{SLOT_DIR}{place}");
         make_owned(&part, uid)?;
@@ -91,14 +96,6 @@ fn mount_overlay(number: usize, overlay: &Overlay, uid: u32) -> io::Result<()> {
 fn make_owned(path: &str, uid: u32) -> io::Result<()> {
     DirBuilder::new().mode(0o755).create(path)?;
     chown(path, Some(uid), Some(uid))
-}
-
-/// Sets the run's quota on the disk that was mounted ahead.
-pub(super) fn set_quota(profile: Profile, limits: &SlotLimits) -> io::Result<()> {
-    let options = format!("size={},nr_inodes={}\0", limits.disk_bytes, limits.disk_inodes);
-    let options = std::ffi::CStr::from_bytes_with_nul(options.as_bytes())
-        .map_err(|_| io::ErrorKind::InvalidInput)?;
-    Ok(mount_remount(TMP_DIR, flags(profile), options)?)
 }
 
 /// Packs files for `lay_out` into a sealed memory file: for each, the lengths of path and content

@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    io::read,
     process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait},
     system::{setdomainname, sethostname},
     thread::{CapabilitySet, UnshareFlags, set_name},
@@ -20,12 +19,13 @@ use super::{
     launch::{self, Board},
 };
 use crate::{
+    cgroup::Group,
     error::{Failure, Stage, Steps},
     image::{Overlay, Profile},
+    program::DiskSize,
     protocol::{CollectRequest, MainEnd, Status},
     run::monotonic_ns,
-    sys::{self, Forked},
-    wire,
+    sys, wire,
 };
 
 /// What a slot is made from.
@@ -34,36 +34,42 @@ pub(crate) struct SlotSetup<'a> {
     pub(crate) init_uid: u32,
     pub(crate) profile: Profile,
     pub(crate) overlays: &'a [Overlay],
+    pub(crate) disk: DiskSize,
     pub(crate) steps: Steps,
 }
 
-/// Runs the slot to its end. `go` carries one byte once the slot is inside its groups, and closes
-/// when the spawner dies.
-pub(crate) fn run(setup: &SlotSetup<'_>, socket: OwnedFd, go: OwnedFd) -> ! {
-    if sys::close_all_but(socket.as_fd(), go.as_fd()).is_err() || !may_go(&go) {
-        sys::exit_now(1);
-    }
-    let result = prepare(setup, &socket, &go).and_then(|(main, disk)| {
-        tell(&socket, &Status::Primed, None);
-        Ok((wait_for(main)?, disk))
-    });
+/// Runs the slot to its end.
+pub(crate) fn run(setup: &SlotSetup<'_>, group: &Group, socket: &OwnedFd, spawner: &OwnedFd) -> ! {
+    let result = settle_in(setup, group, socket, spawner)
+        .and_then(|()| prepare(setup, socket, spawner))
+        .and_then(|(main, disk)| Ok((wait_for(&main)?, disk)));
     match result {
-        Ok((ended, disk)) => finish(setup.profile, &socket, &disk, ended),
-        Err(failure) => tell(&socket, &Status::NotLaunched(failure), None),
+        Ok((ended, disk)) => finish(setup.profile, socket, &disk, ended),
+        Err(failure) => tell(socket, &Status::NotLaunched(failure), None),
     }
     // The kernel kills whatever else lives in this pid namespace.
     sys::exit_now(0)
 }
 
-/// Before the spawner has put this process into its groups, nothing may run or be charged.
-fn may_go(go: &OwnedFd) -> bool {
-    let mut byte = [0];
-    matches!(read(go, &mut byte), Ok(1))
+/// Becomes a process of the slot, holding nothing else of what the spawner owns. The network
+/// namespace comes first: its memory is not the run's.
+fn settle_in(
+    setup: &SlotSetup<'_>,
+    group: &Group,
+    socket: &OwnedFd,
+    spawner: &OwnedFd,
+) -> Result<(), Failure> {
+    let steps = setup.steps;
+    steps.take(Stage::Network, || sys::unshare(UnshareFlags::NEWNET))?;
+    steps.take(Stage::EnterGroup, || {
+        group.enter_v1()?;
+        sys::close_all_but(socket.as_fd(), spawner.as_fd())
+    })
 }
 
 struct Main {
     pid: Pid,
-    board: Board,
+    board: &'static Board,
 }
 
 /// How PID 2 ended and when, by CLOCK_MONOTONIC.
@@ -73,21 +79,25 @@ struct Ending {
     ended_at_ns: u64,
 }
 
-fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd, go: &OwnedFd) -> Result<(Main, Disk), Failure> {
+fn prepare(
+    setup: &SlotSetup<'_>,
+    socket: &OwnedFd,
+    spawner: &OwnedFd,
+) -> Result<(Main, Disk), Failure> {
     let steps = setup.steps;
     steps.take(Stage::Hostname, || {
         set_name(c"apprun-init")?;
         sethostname(b"slot")?;
         Ok(setdomainname(b"")?)
     })?;
-    let disk =
-        steps.take(Stage::Mount, || disk::mount_disk(setup.profile, setup.uid, setup.overlays))?;
-    let board = steps.take(Stage::ForkMain, Board::new)?;
-    let forked = steps.take(Stage::ForkMain, || sys::fork_into(UnshareFlags::empty(), None))?;
-    let pid = match forked {
-        Forked::Parent { pid, .. } => pid,
-        Forked::Child => launch::run(setup, socket, board),
-    };
+    let disk = steps.take(Stage::Mount, || {
+        disk::mount_disk(setup.profile, setup.uid, setup.disk, setup.overlays)
+    })?;
+    let board = Board::new();
+    // It waits for its turn, and leaves this memory before `wait_for` hears of it.
+    let pid = steps.take(Stage::ForkMain, || {
+        sys::start_in_this_memory(|| launch::run(setup, socket, board))
+    })?;
     steps.take(Stage::DropInit, || {
         let kept = match setup.profile {
             Profile::Function => CapabilitySet::empty(),
@@ -97,20 +107,20 @@ fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd, go: &OwnedFd) -> Result<(Mai
         identity::become_user(setup.init_uid, kept)?;
         // After the change of user, which clears it.
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        if spawner_is_gone(go)? { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        if is_gone(spawner)? { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     })?;
     Ok((Main { pid, board }, disk))
 }
 
 /// Closes the gap before the death signal was armed.
-fn spawner_is_gone(go: &OwnedFd) -> std::io::Result<bool> {
-    let mut fds = [PollFd::new(go, PollFlags::empty())];
-    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    Ok(fds[0].revents().contains(PollFlags::HUP))
+fn is_gone(spawner: &OwnedFd) -> std::io::Result<bool> {
+    let mut fds = [PollFd::new(spawner, PollFlags::IN)];
+    Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
 }
 
-/// Reaps orphans until the main process ends.
-fn wait_for(main: Main) -> Result<Ending, Failure> {
+/// Lets the main process go on, and reaps orphans until it ends.
+fn wait_for(main: &Main) -> Result<Ending, Failure> {
+    main.board.let_main_go();
     let how = loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == main.pid => {

@@ -1,7 +1,7 @@
-//! PID 2 of a slot: waits for the one request, gives up every right, becomes the program.
+//! PID 2 of a slot: gives up every right, waits for the one request, becomes the program.
 //!
-//! Everything that can be done ahead of the request is done before this starts to wait; what
-//! follows is the hot path.
+//! Everything that can be done ahead of the request is done before this starts to wait, the filter
+//! last; what follows is the hot path, and it has no more rights than the program.
 
 use std::{
     ffi::{CStr, CString},
@@ -11,6 +11,7 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use rustix::{
@@ -18,74 +19,109 @@ use rustix::{
     io::fcntl_dupfd_cloexec,
     process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid, umask},
     stdio,
-    thread::CapabilitySet,
+    thread::{CapabilitySet, futex},
 };
 
 use super::{canary, disk, identity, init::SlotSetup};
 use crate::{
     error::{Failure, Stage, Steps},
     image::{Profile, TMP_DIR, WORK_DIR},
-    protocol::{Launch, Request, SlotLimits},
+    protocol::{Launch, Request, SlotLimits, Status},
     run::monotonic_ns,
     seccomp::{LAUNCH_FD, filter_for},
-    sys::{self, SharedPage},
-    wire,
+    sys, wire,
 };
 
-/// Where PID 2 leaves what init must know, since it can say nothing once it is the program.
-#[derive(Clone, Copy)]
-pub(super) struct Board(SharedPage);
+/// Memory in which init and PID 2 leave word for each other: PID 2 can say nothing once it is the
+/// program.
+#[derive(Default)]
+pub(super) struct Board {
+    /// Not 0 once PID 2 may use the memory it shares with init.
+    go: AtomicU32,
+    launched_at_ns: AtomicU64,
+    failure: AtomicU64,
+}
 
 impl Board {
-    const LAUNCHED_AT: usize = 0;
-    const FAILURE: usize = 1;
+    /// Lives as long as the slot.
+    pub(super) fn new() -> &'static Board {
+        Box::leak(Box::default())
+    }
 
-    pub(super) fn new() -> io::Result<Board> {
-        SharedPage::new().map(Board)
+    /// From here on this process must leave its memory alone until PID 2 has left it.
+    pub(super) fn let_main_go(&self) {
+        self.go.store(1, Ordering::Release);
+        // Fails only for an address that is not mapped.
+        let _ = futex::wake(&self.go, futex::Flags::PRIVATE, 1);
+    }
+
+    fn wait_for_init(&self) {
+        while self.go.load(Ordering::Acquire) == 0 {
+            // Woken, interrupted, or told that it went on already: the value decides.
+            let _ = futex::wait(&self.go, futex::Flags::PRIVATE, 0, None);
+        }
     }
 
     /// 0 when the program never started.
-    pub(super) fn launched_at_ns(self) -> u64 {
-        self.0.get(Self::LAUNCHED_AT)
+    pub(super) fn launched_at_ns(&self) -> u64 {
+        self.launched_at_ns.load(Ordering::Acquire)
+    }
+
+    fn note_launch(&self) {
+        self.launched_at_ns.store(monotonic_ns(), Ordering::Release);
     }
 
     /// The step that failed, if one did.
-    pub(super) fn failure(self) -> Option<Failure> {
-        let noted = self.0.get(Self::FAILURE);
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let noted = self.failure.load(Ordering::Acquire);
         let stage = *STAGES.get((noted >> 32).checked_sub(1)? as usize)?;
         Some(Failure { stage, errno: noted as u32 as i32 })
     }
 
-    fn note(self, failure: Failure) {
+    fn note_failure(&self, failure: Failure) {
         let stage = STAGES.iter().position(|stage| *stage == failure.stage).unwrap_or(0) as u64;
-        self.0.set(Self::FAILURE, ((stage + 1) << 32) | u64::from(failure.errno as u32));
+        let noted = ((stage + 1) << 32) | u64::from(failure.errno as u32);
+        self.failure.store(noted, Ordering::Release);
     }
 }
 
 /// The steps of this file, by the number they have on the board.
-const STAGES: [Stage; 7] = [
-    Stage::Receive,
-    Stage::Quota,
+const STAGES: [Stage; 6] = [
     Stage::Identity,
+    Stage::Filter,
+    Stage::Receive,
     Stage::LayOutFiles,
     Stage::Rlimits,
-    Stage::Filter,
     Stage::Exec,
 ];
 
 /// Serves the one request of this slot.
-pub(super) fn run(setup: &SlotSetup<'_>, socket: &OwnedFd, board: Board) -> ! {
+pub(super) fn run(setup: &SlotSetup<'_>, socket: &OwnedFd, board: &Board) -> ! {
+    board.wait_for_init();
     let failure = launch(setup, socket, board);
-    board.note(failure);
+    board.note_failure(failure);
     sys::exit_now(1)
 }
 
 /// Returns only what went wrong.
-fn launch(setup: &SlotSetup<'_>, socket: &OwnedFd, board: Board) -> Failure {
-    match prepare(setup, socket) {
-        Ok(ready) => become_program(ready, setup, board),
+fn launch(setup: &SlotSetup<'_>, socket: &OwnedFd, board: &Board) -> Failure {
+    let ready = give_up_rights(setup).and_then(|()| prepare(setup.steps, socket));
+    match ready {
+        Ok(ready) => become_program(ready, setup.steps, board),
         Err(failure) => failure,
     }
+}
+
+/// Becomes the slot's user under the filter. What is left to do is among what the filter lets pass.
+fn give_up_rights(setup: &SlotSetup<'_>) -> Result<(), Failure> {
+    setup.steps.take(Stage::Identity, || {
+        setsid()?;
+        umask(Mode::from_raw_mode(0o022));
+        identity::become_user(setup.uid, CapabilitySet::empty())?;
+        chdir(working_directory(setup.profile))?;
+        lower_rlimits(FIXED_RLIMITS)
+    })?;
+    setup.steps.take(Stage::Filter, || sys::install_filter(filter_for(setup.profile)))
 }
 
 /// Everything execve needs, made while memory may still be allocated freely.
@@ -98,23 +134,13 @@ struct Ready {
     pids: u32,
 }
 
-fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd) -> Result<Ready, Failure> {
-    let steps: Steps = setup.steps;
+fn prepare(steps: Steps, socket: &OwnedFd) -> Result<Ready, Failure> {
     let (request, mut fds) = steps.take(Stage::Receive, || receive(socket))?;
     let limits = request.limits;
-    steps.take(Stage::Quota, || disk::set_quota(setup.profile, &limits))?;
-    steps.take(Stage::Identity, || {
-        setsid()?;
-        umask(Mode::from_raw_mode(0o022));
-        identity::become_user(setup.uid, CapabilitySet::empty())
-    })?;
     let files = if request.has_files { fds.pop() } else { None };
     let executable = steps.take(Stage::Receive, || take_stdio(&request.launch, fds))?;
-    steps.take(Stage::LayOutFiles, || {
-        chdir(working_directory(setup.profile))?;
-        files.map_or(Ok(()), disk::lay_out)
-    })?;
-    steps.take(Stage::Rlimits, || set_rlimits(&limits))?;
+    steps.take(Stage::LayOutFiles, || files.map_or(Ok(()), disk::lay_out))?;
+    steps.take(Stage::Rlimits, || lower_rlimits(&rlimits(&limits)))?;
     steps.take(Stage::Exec, || {
         let path = match &request.launch {
             Launch::InImage(path) => path.as_path(),
@@ -132,6 +158,7 @@ fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd) -> Result<Ready, Failure> {
 }
 
 fn receive(socket: &OwnedFd) -> io::Result<(Request, Vec<OwnedFd>)> {
+    wire::send(socket, &Status::Primed, &[])?;
     let Some(packet) = wire::receive_and_leak::<Request>(socket)? else {
         // The worker let go of a slot it never used.
         sys::exit_now(0)
@@ -171,27 +198,33 @@ fn working_directory(profile: Profile) -> &'static str {
     }
 }
 
-/// Per-process limits. Most stand behind a limit over the whole tree.
-fn set_rlimits(limits: &SlotLimits) -> io::Result<()> {
-    const MIB: u64 = 1 << 20;
+/// Per-process limits that are the same for every run.
+const FIXED_RLIMITS: &[(Resource, u64)] = &[
+    // One byte: too little for a file, and the one value at which the kernel does not start a piped
+    // core handler, which would run on the host (fs/coredump.c).
+    (Resource::Core, 1),
+    (Resource::Stack, 8 << 20),
+    (Resource::Memlock, 64 << 10),
+    (Resource::Msgqueue, 0),
+    (Resource::Rtprio, 0),
+    (Resource::Nice, 0),
+    (Resource::Sigpending, 1024),
+];
+
+/// Per-process limits of this run. Most stand behind a limit over the whole tree.
+fn rlimits(limits: &SlotLimits) -> [(Resource, u64); 4] {
     // A little above the group's limit, which must be the one that is hit: only it is counted.
     let processes = u64::from(limits.pids) + 8;
-    let table = [
-        // One byte: too little for a file, and the one value at which the kernel does not start a
-        // piped core handler, which would run on the host (fs/coredump.c).
-        (Resource::Core, 1),
+    [
         (Resource::Nofile, limits.open_files),
         (Resource::Fsize, limits.file_bytes),
-        (Resource::Stack, 8 * MIB),
-        (Resource::Memlock, 64 << 10),
-        (Resource::Msgqueue, 0),
         (Resource::Nproc, processes),
-        (Resource::Rtprio, 0),
-        (Resource::Nice, 0),
-        (Resource::Sigpending, 1024),
         (Resource::Cpu, limits.cpu_seconds),
-    ];
-    for (resource, value) in table {
+    ]
+}
+
+fn lower_rlimits(table: &[(Resource, u64)]) -> io::Result<()> {
+    for &(resource, value) in table {
         // Without capabilities a limit can only go down.
         let highest = getrlimit(resource).maximum.unwrap_or(u64::MAX);
         let value = Some(value.min(highest));
@@ -204,17 +237,13 @@ fn c_strings(strings: &[String]) -> io::Result<Vec<CString>> {
     strings.iter().map(|text| Ok(CString::new(text.as_str())?)).collect()
 }
 
-fn become_program(ready: Ready, setup: &SlotSetup<'_>, board: Board) -> Failure {
-    let filter = filter_for(setup.profile);
-    if let Err(failure) = setup.steps.take(Stage::Filter, || sys::install_filter(filter)) {
-        return failure;
-    }
+fn become_program(ready: Ready, steps: Steps, board: &Board) -> Failure {
     if matches!(ready.launch, Launch::Canary) {
-        board.0.set(Board::LAUNCHED_AT, monotonic_ns());
+        board.note_launch();
         canary::probe(&ready.args, ready.pids);
     }
-    let executed = setup.steps.take(Stage::Exec, || -> io::Result<()> {
-        board.0.set(Board::LAUNCHED_AT, monotonic_ns());
+    let executed = steps.take(Stage::Exec, || -> io::Result<()> {
+        board.note_launch();
         let path: &CStr = &ready.path;
         Err(sys::exec(ready.executable.as_ref().map(AsFd::as_fd), path, &ready.args, &ready.env))
     });

@@ -3,16 +3,16 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::{
-    pipe::{PipeFlags, pipe_with},
     process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid},
     thread::UnshareFlags,
 };
 
 use super::init::{self, SlotSetup};
 use crate::{
-    cgroup::{Knob, Tree},
+    cgroup::{Group, Knob, Tree},
     error::{Failure, Stage, Steps},
     image::{Overlay, Profile},
+    program::DiskSize,
     spawner::BLOCK_UIDS,
     sys::{self, Forked},
     wire,
@@ -24,43 +24,42 @@ pub(crate) struct SlotMaker {
     pub(crate) first_uid: u32,
     pub(crate) profile: Profile,
     pub(crate) overlays: Vec<Overlay>,
+    /// The spawner's own pidfd, by which an init sees that it was orphaned.
+    pub(crate) spawner: OwnedFd,
 }
 
-/// A slot whose init is alive and inside its groups.
+/// A slot whose init is alive.
 pub(crate) struct NewSlot {
     /// The worker's end of the slot's socket.
     pub(crate) socket: OwnedFd,
     /// Of init, in the spawner's pid namespace.
     pub(crate) pidfd: OwnedFd,
-    /// The spawner's end of the pipe that init watches while it sets up.
-    pub(crate) lifeline: OwnedFd,
     pub(crate) knobs: Vec<(Knob, OwnedFd)>,
 }
 
+/// All but the network namespace: init makes that one, beside the spawner's next work.
 const NAMESPACES: UnshareFlags = UnshareFlags::NEWPID
     .union(UnshareFlags::NEWNS)
     .union(UnshareFlags::NEWIPC)
-    .union(UnshareFlags::NEWUTS)
-    .union(UnshareFlags::NEWNET);
+    .union(UnshareFlags::NEWUTS);
 
 impl SlotMaker {
     /// Makes the slot `index`. On failure no process is left, but its groups may be.
-    pub(crate) fn make(&self, index: u32, steps: Steps) -> Result<NewSlot, Failure> {
+    pub(crate) fn make(
+        &self,
+        index: u32,
+        disk: DiskSize,
+        steps: Steps,
+    ) -> Result<NewSlot, Failure> {
         let group = steps.take(Stage::CreateGroup, || self.tree.create(index))?;
         let (ours, theirs) = steps.take(Stage::Fork, wire::pair)?;
-        let (go, lifeline) = steps.take(Stage::Fork, || Ok(pipe_with(PipeFlags::CLOEXEC)?))?;
         let forked = steps.take(Stage::Fork, || sys::fork_into(NAMESPACES, group.v2()))?;
-        let (pid, pidfd) = match forked {
-            Forked::Parent { pid, pidfd } => (pid, pidfd),
-            Forked::Child => self.become_init(index, steps, theirs, go, [ours, lifeline]),
+        let pidfd = match forked {
+            Forked::Parent { pidfd } => pidfd,
+            Forked::Child => self.become_init(index, disk, steps, theirs, &group),
         };
-        let entered = steps.take(Stage::EnterGroup, || {
-            group.enter_v1(pid)?;
-            rustix::io::write(&lifeline, b"!")?;
-            group.open_knobs()
-        });
-        match entered {
-            Ok(knobs) => Ok(NewSlot { socket: ours, pidfd, lifeline, knobs }),
+        match steps.take(Stage::CreateGroup, || group.open_knobs()) {
+            Ok(knobs) => Ok(NewSlot { socket: ours, pidfd, knobs }),
             Err(failure) => {
                 end(&pidfd);
                 Err(failure)
@@ -71,21 +70,20 @@ impl SlotMaker {
     fn become_init(
         &self,
         index: u32,
+        disk: DiskSize,
         steps: Steps,
         socket: OwnedFd,
-        go: OwnedFd,
-        spawners: [OwnedFd; 2],
+        group: &Group,
     ) -> ! {
-        // The spawner's ends must not stay open here, or their closing would tell nobody anything.
-        drop(spawners);
         let setup = SlotSetup {
             uid: self.first_uid + index,
             init_uid: self.first_uid + BLOCK_UIDS - 1,
             profile: self.profile,
             overlays: &self.overlays,
+            disk,
             steps,
         };
-        init::run(&setup, socket, go)
+        init::run(&setup, group, &socket, &self.spawner)
     }
 }
 

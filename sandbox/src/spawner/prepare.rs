@@ -4,7 +4,10 @@
 
 use std::io;
 
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::{
+    process::{PidfdFlags, getpid, pidfd_open},
+    thread::{CapabilitySet, capabilities},
+};
 
 use super::{claim::Claim, seal::seal};
 use crate::{
@@ -79,11 +82,15 @@ pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
     // Both are set up at first use; every slot inherits them ready-made.
     filter_for(image.profile);
     monotonic_ns();
+    let spawner = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| {
+        vec![lacking(Layer::Namespaces, "open a pidfd", &error.into(), "use Linux 5.14 or newer")]
+    })?;
     let maker = SlotMaker {
         tree,
         first_uid: claim.first_uid,
         profile: image.profile,
         overlays: image.overlays.clone(),
+        spawner,
     };
     Ok(Prepared { maker, claim, missing })
 }

@@ -13,21 +13,14 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use super::prepare::{Prepared, prepare};
 use crate::{
     cgroup::Tree,
-    error::Steps,
+    error::Failure,
     protocol::{Command, Reply, Sealed, Setup},
     slot::{NewSlot, SlotMaker},
     wire,
 };
 
-/// Slots that are made and not yet removed, by index.
-type Inits = BTreeMap<u32, Init>;
-
-/// What the spawner keeps of a slot.
-struct Init {
-    pidfd: OwnedFd,
-    /// Closing it tells an init that has not armed its death signal yet to give up.
-    _lifeline: OwnedFd,
-}
+/// The inits of slots that are made and not yet removed, by index.
+type Inits = BTreeMap<u32, OwnedFd>;
 
 /// Serves one worker until it hangs up.
 pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
@@ -47,7 +40,10 @@ pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
 fn obey(control: &OwnedFd, maker: &SlotMaker, inits: &mut Inits) -> io::Result<()> {
     while let Some(packet) = wire::receive_small::<Command>(control)? {
         match packet.message {
-            Command::Make { index, steps } => make(control, maker, inits, index, steps)?,
+            Command::Make { index, disk, steps } => {
+                let made = maker.make(index, disk, steps);
+                answer(control, maker, inits, index, made)?;
+            }
             Command::Remove(index) => {
                 remove(maker, inits, index)?;
                 wire::send(control, &Reply::Removed { index }, &[])?;
@@ -57,20 +53,20 @@ fn obey(control: &OwnedFd, maker: &SlotMaker, inits: &mut Inits) -> io::Result<(
     Ok(())
 }
 
-fn make(
+fn answer(
     control: &OwnedFd,
     maker: &SlotMaker,
     inits: &mut Inits,
     index: u32,
-    steps: Steps,
+    made: Result<NewSlot, Failure>,
 ) -> io::Result<()> {
-    match maker.make(index, steps) {
-        Ok(NewSlot { socket, pidfd, lifeline, knobs }) => {
+    match made {
+        Ok(NewSlot { socket, pidfd, knobs }) => {
             let (knobs, files): (Vec<_>, Vec<_>) = knobs.into_iter().unzip();
             let mut fds: Vec<BorrowedFd<'_>> = vec![socket.as_fd(), pidfd.as_fd()];
             fds.extend(files.iter().map(AsFd::as_fd));
             let sent = wire::send(control, &Reply::Made { index, knobs }, &fds);
-            inits.insert(index, Init { pidfd, _lifeline: lifeline });
+            inits.insert(index, pidfd);
             sent
         }
         Err(failure) => {
@@ -93,12 +89,12 @@ fn remove(maker: &SlotMaker, inits: &mut Inits, index: u32) -> io::Result<()> {
     remove_groups(&maker.tree, index)
 }
 
-fn reap(init: &Init) -> io::Result<()> {
+fn reap(init: &OwnedFd) -> io::Result<()> {
     // Gone already is what we want.
-    let _ = pidfd_send_signal(&init.pidfd, Signal::KILL);
+    let _ = pidfd_send_signal(init, Signal::KILL);
     // When this returns, every process of the namespace is dead: the kernel lets a namespace's
     // init go last.
-    waitid(WaitId::PidFd(init.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+    waitid(WaitId::PidFd(init.as_fd()), WaitIdOptions::EXITED)?;
     Ok(())
 }
 

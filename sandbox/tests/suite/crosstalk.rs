@@ -1,13 +1,10 @@
 //! What one tenant leaves, another never finds.
 
-use sandbox::{Image, Options, Sandbox};
-
-use crate::common::{assert_nothing_left, assert_results, attack, run, start, text};
+use crate::common::{assert_nothing_left, assert_results, attack, run, start, start_primed, text};
 
 #[tokio::test]
 async fn a_thousand_alternating_calls_find_nothing_of_each_other() {
-    let options = Options { slots: 2, primed: 2, ..Options::new(Image::empty()) };
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = start_primed(2, 2).await;
     for round in 0..500 {
         let leave = run(&sandbox, attack(&format!("leave-secret of-tenant-{}", round % 2))).await;
         assert_eq!(text(leave), "shm=refused\nsem=refused\nmsg=refused\n");

@@ -6,7 +6,7 @@ use sandbox::{Ended, Image, Options, Sandbox};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{assert_nothing_left, attack, groups_of, is_alone, run};
+use crate::common::{assert_nothing_left, attack, groups_of, is_alone, run, start_primed};
 
 /// Each round leaves processes and files behind, fails, is killed, or is dropped.
 const ROUNDS: usize = 500;
@@ -45,8 +45,7 @@ async fn thousands_of_calls_leave_everything_as_it_was() {
     if !is_alone("leaks::thousands_of_calls_leave_everything_as_it_was") {
         return;
     }
-    let options = Options { slots: 4, primed: 2, ..Options::new(Image::empty()) };
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = start_primed(4, 2).await;
     mixed_calls(&sandbox, 20).await;
     rest(&sandbox).await;
     let (before, memory) = (Holdings::of(&sandbox), resident_kib(sandbox.spawner_pid()));

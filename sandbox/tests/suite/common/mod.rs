@@ -2,19 +2,29 @@
 //! nothing is left of it afterwards.
 
 mod aftermath;
+mod go;
 mod programs;
 
 pub(crate) use aftermath::{Group, assert_nothing_left, groups_of, processes_of};
-pub(crate) use programs::{attack, go_root, hostile, limits, rust_root};
+pub(crate) use go::go_root;
+pub(crate) use programs::{attack, hostile, limits, rust_root};
 
 use std::collections::BTreeMap;
 
-use sandbox::{Ended, Image, Options, Outcome, Program, Sandbox};
+use sandbox::{DiskSize, Ended, Image, Limits, Options, Outcome, Program, Sandbox};
 use tokio_util::sync::CancellationToken;
 
 /// A sandbox for functions without primed slots, so that an idle one has no process at all.
 pub(crate) async fn start() -> Sandbox {
     Sandbox::start(Options { slots: 4, primed: 0, ..Options::new(Image::empty()) }).await.unwrap()
+}
+
+/// A sandbox for functions with primed slots, in which the attacks as they are will run.
+pub(crate) async fn start_primed(slots: usize, primed: usize) -> Sandbox {
+    let Limits { disk_bytes, disk_inodes, .. } = limits();
+    let primed_disk = DiskSize { bytes: disk_bytes, inodes: disk_inodes };
+    let options = Options { slots, primed, primed_disk, ..Options::new(Image::empty()) };
+    Sandbox::start(options).await.unwrap()
 }
 
 pub(crate) async fn run(sandbox: &Sandbox, program: Program) -> Outcome {

@@ -1,4 +1,4 @@
-//! The hostile program and where the compilers are.
+//! The hostile program and where the Rust compiler is.
 
 use std::{
     fs::File,
@@ -84,23 +84,6 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 /// The toolchain that compiles these tests.
 pub(crate) fn rust_root() -> PathBuf {
-    first_line(Command::new("rustc").args(["--print", "sysroot"]))
-}
-
-/// `APPRUN_GO_ROOT`, else what `make setup` installed, else where Go is usually found.
-pub(crate) fn go_root() -> PathBuf {
-    let home = |rest: &str| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(rest));
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let candidates = [
-        std::env::var_os("APPRUN_GO_ROOT").map(PathBuf::from),
-        data.or_else(|| home(".local/share")).map(|data| data.join("apprun/toolchains/go")),
-        Some("/usr/local/go".into()),
-    ];
-    let installed = candidates.into_iter().flatten().find(|root| root.join("bin/go").exists());
-    installed.unwrap_or_else(|| first_line(Command::new("go").args(["env", "GOROOT"])))
-}
-
-fn first_line(command: &mut Command) -> PathBuf {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim_end().into()
 }

@@ -10,7 +10,7 @@ use api::{ApiConfig, ApiState};
 use compiler::Places;
 use shared::{
     artifact::ArtifactStore,
-    config::{ArtifactLocation, CompilerSettings, Config, Registration, Secret},
+    config::{ArtifactLocation, CompilerSettings, Config, FetchSettings, Registration, Secret},
     queue::{CallLimits, Signals},
     store::Db,
 };
@@ -78,7 +78,7 @@ impl Backbone {
             }),
             grace,
             retention_days: config.functions.log_retention_days,
-            builder: builder_options(&config.compiler),
+            builder: builder_options(&config.compiler, &config.fetch),
             name: worker_name(),
         };
         Ok(Worker::start(options).await?)
@@ -103,7 +103,7 @@ fn open_artifacts(location: &ArtifactLocation) -> Result<ArtifactStore, CommandE
     }
 }
 
-fn builder_options(settings: &CompilerSettings) -> BuilderOptions {
+fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD);
     let places = Places {
@@ -111,7 +111,8 @@ fn builder_options(settings: &CompilerSettings) -> BuilderOptions {
         rust_root: settings.rust_root.clone(),
         ..Places::from_environment()
     };
-    BuilderOptions { places, cache_dir: settings.cache_dir.clone(), slots }
+    let cache_dir = settings.cache_dir.clone();
+    BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }
 }
 
 /// The machine and the process: what an operator needs to find a worker.

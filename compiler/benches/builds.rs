@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use compiler::{BuildLimits, BuildOutcome, Compiler, Places, Toolchains};
+use compiler::{BuildLimits, BuildOutcome, Compiler, Fetches, Places, Toolchains};
 use sandbox::{Options, Sandbox, Tool, run_tool};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,8 @@ async fn run() -> Result<(), Failure> {
     let (go_root, rust_root) = (root("go")?, root("rust")?);
     let scratch = tempfile::tempdir()?;
     let started = Instant::now();
-    let compiler = Compiler::prepare(toolchains, &scratch.path().join("cache")).await?;
+    let compiler =
+        Compiler::prepare(toolchains, &scratch.path().join("cache"), Fetches::default()).await?;
     println!("{:<34}{:>8.0}", "warm-up of both, once per machine", millis(started.elapsed()));
     let options = Options { slots: 2, primed: 0, ..Options::new(compiler.image()) };
     let builds = Sandbox::start(options).await?;
@@ -90,7 +91,7 @@ impl Ours {
         let started = Instant::now();
         let plan = self.compiler.plan(runtime, &source).map_err(|failure| failure.message)?;
         let (limits, cancel) = (BuildLimits::default(), CancellationToken::new());
-        match self.compiler.build(&self.builds, &plan, limits, &cancel).await? {
+        match self.compiler.build(&self.builds, &plan, Vec::new(), limits, &cancel).await? {
             BuildOutcome::Built(_) => Ok(started.elapsed()),
             BuildOutcome::Failed(failure) => Err(failure.message.into()),
         }

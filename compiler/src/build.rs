@@ -6,7 +6,7 @@ use std::{
 };
 
 use sandbox::{
-    Collect, Ended, Executable, KillReason, Limits, Outcome, Program, RunError, Sandbox,
+    Collect, Ended, Executable, InputFile, KillReason, Limits, Outcome, Program, RunError, Sandbox,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -124,6 +124,8 @@ pub struct BuildFailure {
 pub enum FailureReason {
     /// The compiler, or we before it, refused the source.
     CompileError,
+    /// Other people's code that the source needs cannot be had, or is not what was pinned.
+    Dependencies,
     /// No installed toolchain is new enough.
     NoToolchain,
     /// The wall-clock limit.
@@ -151,6 +153,7 @@ impl FailureReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CompileError => "compile_error",
+            Self::Dependencies => "dependencies",
             Self::NoToolchain => "no_toolchain",
             Self::Timeout => "timeout",
             Self::CpuLimit => "cpu_limit",
@@ -179,6 +182,7 @@ pub enum BuildError {
 /// Runs a plan to its end.
 pub(crate) async fn run(
     plan: &BuildPlan,
+    fetched: Vec<InputFile>,
     sandbox: &Sandbox,
     limits: BuildLimits,
     cancel: &CancellationToken,
@@ -188,7 +192,7 @@ pub(crate) async fn run(
         args: plan.args.clone(),
         env: plan.env.clone(),
         stdin: Vec::new(),
-        files: plan.files.clone(),
+        files: plan.files.iter().cloned().chain(fetched).collect(),
         collect: Some(Collect {
             path: plan.artifact_path.clone(),
             max_bytes: limits.artifact_bytes,

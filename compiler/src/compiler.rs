@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::{Ended, Image, Profile, Sandbox, StartError, ToolError};
+use sandbox::{Ended, Image, InputFile, Profile, Sandbox, StartError, ToolError};
 use sha2::{Digest, Sha256};
 use shared::domain::{Runtime, SourceBundle};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     build::{self, BuildError, BuildFailure, BuildLimits, BuildOutcome, FailureReason},
     cache,
+    dependencies::Fetches,
     log::BuildLog,
     plan::{BuildPlan, Refusal},
     toolchain::{Toolchains, go, rust},
@@ -24,16 +25,19 @@ pub struct Compiler {
     toolchains: Toolchains,
     go_cache: Option<PathBuf>,
     rust_cache: Option<PathBuf>,
+    fetches: Fetches,
 }
 
 impl Compiler {
     /// Makes the caches of the toolchains below `cache_dir` where they are missing (about half a
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
     /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
-    /// be fetched, Rust is passed over, and `toolchains` says so.
+    /// be fetched, Rust is passed over, and `toolchains` says so. `fetches` are the dependencies that
+    /// `build` will be given.
     pub async fn prepare(
         mut toolchains: Toolchains,
         cache_dir: &Path,
+        fetches: Fetches,
     ) -> Result<Self, PrepareError> {
         let (go_cache, rust_cache) =
             tokio::join!(go_cache(&toolchains, cache_dir), rust_cache(&toolchains, cache_dir));
@@ -45,7 +49,7 @@ impl Compiler {
             }
             other => other?,
         };
-        Ok(Self { toolchains, go_cache: go_cache?, rust_cache })
+        Ok(Self { toolchains, go_cache: go_cache?, rust_cache, fetches })
     }
 
     /// What the sandbox for builds must show: toolchains and warm caches, read-only, nothing else.
@@ -81,24 +85,25 @@ impl Compiler {
     pub fn plan(&self, runtime: Runtime, source: &SourceBundle) -> Result<BuildPlan, BuildFailure> {
         let planned = match (runtime, &self.toolchains.go, &self.toolchains.rust) {
             (Runtime::Go { minor }, Some(go), _) if go.version.minor >= minor => {
-                go::plan(source, minor, &format!("{} linux/amd64", go.version))
+                go::plan(source, minor, &format!("{} linux/amd64", go.version), self.fetches)
             }
-            (Runtime::Rust, _, Some(rust)) => rust::plan(source, &rust.version),
+            (Runtime::Rust, _, Some(rust)) => rust::plan(source, &rust.version, self.fetches),
             _ => return Err(self.no_toolchain(runtime)),
         };
         planned.map_err(refused)
     }
 
-    /// Builds in `sandbox`, which must show this compiler's `image`. Cancelling ends the build as
-    /// failed.
+    /// Builds in `sandbox`, which must show this compiler's `image`. `fetched` is what the plan needs.
+    /// Cancelling ends the build as failed.
     pub async fn build(
         &self,
         sandbox: &Sandbox,
         plan: &BuildPlan,
+        fetched: Vec<InputFile>,
         limits: BuildLimits,
         cancel: &CancellationToken,
     ) -> Result<BuildOutcome, BuildError> {
-        build::run(plan, sandbox, limits, cancel).await
+        build::run(plan, fetched, sandbox, limits, cancel).await
     }
 
     fn no_toolchain(&self, runtime: Runtime) -> BuildFailure {

@@ -6,6 +6,7 @@
 mod build;
 mod cache;
 mod compiler;
+mod dependencies;
 mod document;
 mod elf;
 mod log;
@@ -18,6 +19,7 @@ pub use build::{
     Artifact, BuildError, BuildFailure, BuildLimits, BuildOutcome, Built, FailureReason,
 };
 pub use compiler::{Compiler, PrepareError};
+pub use dependencies::{Crate, Dependency, Fetches, GoModule};
 pub use log::BuildLog;
 pub use plan::{ArtifactKey, BuildPlan};
 pub use protocol::{FunctionResult, interpret};

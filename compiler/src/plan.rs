@@ -6,7 +6,10 @@ use sandbox::InputFile;
 use sha2::{Digest, Sha256};
 use shared::domain::Diagnostic;
 
-use crate::toolchain::{Language, scan::Function};
+use crate::{
+    dependencies::Dependency,
+    toolchain::{Language, scan::Function},
+};
 
 /// Everything that decides what a build produces. Two equal plans produce the same artifact.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct BuildPlan {
     pub(crate) artifact_path: String,
     /// What else decides the result, though it is not among the files: prepared once, see `warm`.
     pub(crate) prepared: &'static [&'static str],
+    /// What has to be fetched first. Not part of the key: the files that pin it are.
+    pub(crate) needs: Vec<Dependency>,
     /// The handler as it was found, for messages about its signature.
     pub(crate) handler: Option<(String, Function)>,
 }
@@ -58,6 +63,11 @@ impl BuildPlan {
             feed(&file.content);
         }
         ArtifactKey(hasher.finalize().into())
+    }
+
+    /// What has to be fetched before this can be built.
+    pub fn needs(&self) -> &[Dependency] {
+        &self.needs
     }
 
     /// The exact toolchain, as it is pinned in the artifact: `go1.27.3 linux/amd64`.

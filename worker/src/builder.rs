@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use compiler::{Compiler, Places, PrepareError, Toolchains};
 use sandbox::Sandbox;
+use shared::config::FetchSettings;
+
+use crate::fetch::Fetcher;
 
 /// Why no builds can be done here.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +15,9 @@ pub(crate) enum BuilderError {
     /// The caches.
     #[error("failed to make the compilers ready")]
     Prepare(#[from] PrepareError),
+    /// What speaks to registries.
+    #[error("failed to make the fetching of dependencies ready")]
+    Fetch(#[from] reqwest::Error),
     /// A layer of isolation is missing; it says which, why, and how to fix it.
     #[error("failed to start the sandbox for builds")]
     Sandbox(#[from] sandbox::StartError),
@@ -24,12 +30,15 @@ pub struct BuilderOptions {
     pub places: Places,
     /// What warm-ups leave for later builds.
     pub cache_dir: PathBuf,
+    /// Where dependencies come from.
+    pub fetch: FetchSettings,
     /// Builds at once.
     pub slots: u32,
 }
 
-/// A compiler and the sandbox that fits it.
+/// A compiler, the sandbox that fits it, and what gets dependencies.
 pub(crate) struct Builder {
+    pub(crate) fetcher: Fetcher,
     pub(crate) compiler: Compiler,
     pub(crate) sandbox: Sandbox,
 }
@@ -40,7 +49,8 @@ impl Builder {
         for reason in toolchains.unusable() {
             tracing::warn!(reason, "a toolchain cannot be used");
         }
-        let compiler = Compiler::prepare(toolchains, &options.cache_dir).await?;
+        let fetcher = Fetcher::new(options.fetch.clone())?;
+        let compiler = Compiler::prepare(toolchains, &options.cache_dir, fetcher.offers()).await?;
         let sandbox = Sandbox::start(sandbox::Options {
             slots: options.slots as usize,
             // A build takes far longer than making a slot for it.
@@ -49,6 +59,6 @@ impl Builder {
         })
         .await?;
         tracing::info!(toolchains = %compiler.toolchains(), "ready to build");
-        Ok(Self { compiler, sandbox })
+        Ok(Self { fetcher, compiler, sandbox })
     }
 }

@@ -8,6 +8,7 @@ mod backend;
 mod builder;
 mod cache;
 mod claimer;
+mod fetch;
 mod jobs;
 mod lease;
 mod pull;

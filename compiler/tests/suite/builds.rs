@@ -103,7 +103,13 @@ async fn a_cancelled_build_ends() {
     let workshop = Workshop::open().await;
     let plan = workshop.compiler.plan("rust".parse().unwrap(), &rust()).unwrap();
     let cancel = CancellationToken::new();
-    let build = workshop.compiler.build(&workshop.builds, &plan, BuildLimits::default(), &cancel);
+    let build = workshop.compiler.build(
+        &workshop.builds,
+        &plan,
+        Vec::new(),
+        BuildLimits::default(),
+        &cancel,
+    );
     let (outcome, ()) = tokio::join!(build, async { cancel.cancel() });
     assert_eq!(failure(outcome.unwrap()).0, FailureReason::Cancelled);
     workshop.close().await;

@@ -10,9 +10,10 @@ use std::{
 };
 
 use compiler::{
-    BuildLimits, BuildOutcome, Compiler, FunctionResult, Places, Toolchains, interpret,
+    BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetches, FunctionResult, Places, Toolchains,
+    interpret,
 };
-use sandbox::{Executable, Image, Limits, Options, Outcome, Program, Sandbox};
+use sandbox::{Executable, Image, InputFile, Limits, Options, Outcome, Program, Sandbox};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -25,12 +26,17 @@ pub(crate) struct Workshop {
 impl Workshop {
     /// The caches are the user's own, as in `apprun dev`: made once, whoever needs them first.
     pub(crate) async fn open() -> Self {
+        Self::fetching(Fetches::default()).await
+    }
+
+    /// One whose builds are given dependencies.
+    pub(crate) async fn fetching(fetches: Fetches) -> Self {
         let toolchains = Toolchains::discover(&Places::from_environment()).await;
         let home = std::env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
         let cache = home.unwrap().join("apprun");
-        let compiler = Compiler::prepare(toolchains, &cache).await.unwrap();
+        let compiler = Compiler::prepare(toolchains, &cache, fetches).await.unwrap();
         let start = async |image| {
             Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(image) }).await.unwrap()
         };
@@ -47,12 +53,19 @@ impl Workshop {
     ) -> BuildOutcome {
         let runtime: Runtime = runtime.parse().unwrap();
         match self.compiler.plan(runtime, source) {
-            Ok(plan) => {
-                let cancel = CancellationToken::new();
-                self.compiler.build(&self.builds, &plan, limits, &cancel).await.unwrap()
-            }
+            Ok(plan) => self.build_plan(&plan, Vec::new(), limits).await,
             Err(failure) => BuildOutcome::Failed(failure),
         }
+    }
+
+    pub(crate) async fn build_plan(
+        &self,
+        plan: &BuildPlan,
+        fetched: Vec<InputFile>,
+        limits: BuildLimits,
+    ) -> BuildOutcome {
+        let cancel = CancellationToken::new();
+        self.compiler.build(&self.builds, plan, fetched, limits, &cancel).await.unwrap()
     }
 
     /// Calls a built function in the sandbox for functions.

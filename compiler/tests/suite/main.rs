@@ -4,5 +4,6 @@
 
 mod builds;
 mod common;
+mod dependencies;
 mod examples;
 mod shelf;

@@ -104,6 +104,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("functions.limits.max_unpacked_kib", "All files of an archive, unpacked"),
     Setting::in_file("functions.limits.max_source_files", "Files in one source"),
     Setting::in_file("functions.logging.retention_days", "How long logs are kept"),
+    Setting::new(
+        "functions.build.go_proxy",
+        "APPRUN_GO_PROXY",
+        "Go module proxy for builds, https://… or file:///… [default: none, modules are vendored]",
+    ),
+    Setting::in_file("functions.build.go_allow", "Module paths builds may fetch [default: all]"),
+    Setting::new(
+        "functions.build.cargo_registry",
+        "APPRUN_CARGO_REGISTRY",
+        "Crate registry for builds, its sparse index [default: none, only the offered crates]",
+    ),
     Setting::in_file("compiler.go_root", "The Go toolchain [default: looked for]"),
     Setting::in_file("compiler.rust_root", "The Rust toolchain [default: looked for]"),
     Setting::in_file("compiler.cache_dir", "Build cache [default: apprun in the user's cache]"),

@@ -214,9 +214,12 @@ fn every_setting_of_a_script_has_the_promised_names() {
         "APPRUN_POSTGRES_BIN",
     ];
     let known: Vec<_> = SETTINGS.iter().filter_map(|setting| setting.variable).collect();
-    assert_eq!(known, promised);
+    for name in promised {
+        assert!(known.contains(&name), "{name}");
+    }
     for setting in SETTINGS {
         let expected = setting.variable.map(|name| name["APPRUN_".len()..].to_lowercase());
-        assert!(expected.is_none_or(|key| key == setting.key), "{}", setting.key);
+        let last = setting.key.rsplit('.').next();
+        assert!(expected.is_none_or(|key| Some(key.as_str()) == last), "{}", setting.key);
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ConfigError, Secret, Sources,
+    ConfigError, FetchSettings, Secret, Sources,
     parse::{absolute, address, artifact_location, directory, jwt_secret, non_empty, switch, url},
     values::Values,
 };
@@ -74,6 +74,8 @@ pub struct Config {
     pub postgres_bin: Option<PathBuf>,
     /// Limits and places of functions.
     pub functions: FunctionSettings,
+    /// Where builds get other people's code.
+    pub fetch: FetchSettings,
     /// Toolchains and their cache.
     pub compiler: CompilerSettings,
 }
@@ -167,6 +169,7 @@ impl Config {
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             postgres_bin: values.optional("postgres_bin", directory),
             functions: FunctionSettings::read(values, &data_dir),
+            fetch: FetchSettings::read(values),
             compiler: CompilerSettings {
                 go_root: values.optional("compiler.go_root", directory),
                 rust_root: values.optional("compiler.rust_root", directory),

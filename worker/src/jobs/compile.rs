@@ -1,6 +1,6 @@
 //! Compile: build one version of a function, or find that the same build was done before.
 
-use compiler::{ArtifactKey, BuildLimits, BuildOutcome, BuildPlan, Built};
+use compiler::{ArtifactKey, BuildLimits, BuildLog, BuildOutcome, BuildPlan, Built, FailureReason};
 use shared::{
     domain::{BuildId, Diagnostic, Runtime, SourceBundle},
     queue::{self, ClaimedJob, SettleError},
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{JobError, Services, settle_only};
 use crate::{
     builder::Builder,
+    fetch::FetchError,
     pull::{Assignment, through_trouble},
 };
 
@@ -61,9 +62,13 @@ async fn build_or_reuse(
             return Ok(reused(artifact));
         }
     }
+    let fetched = match builder.fetcher.fetch(plan.needs()).await {
+        Err(FetchError::Refused(message)) => return Ok(unfetched(message)),
+        fetched => fetched?,
+    };
     let limits = BuildLimits::default();
     // Ended in the middle, because the lease was lost or because somebody asked: the caller asks which.
-    let outcome = builder.compiler.build(&builder.sandbox, plan, limits, stop).await?;
+    let outcome = builder.compiler.build(&builder.sandbox, plan, fetched, limits, stop).await?;
     match outcome {
         BuildOutcome::Built(built) => store(services, plan, key, built).await,
         BuildOutcome::Failed(failure) => Ok(failed(failure)),
@@ -97,6 +102,16 @@ fn reused(artifact: Artifact) -> FinishedBuild {
         log_truncated: false,
         cached: true,
     }
+}
+
+/// The author's pins name what cannot be had here.
+fn unfetched(message: String) -> FinishedBuild {
+    failed(compiler::BuildFailure {
+        reason: FailureReason::Dependencies,
+        log: BuildLog { text: format!("{message}\n"), truncated: false },
+        message,
+        diagnostics: Vec::new(),
+    })
 }
 
 fn failed(failure: compiler::BuildFailure) -> FinishedBuild {

@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 use crate::{
     builder::Builder,
     cache::{BinaryCache, CacheError},
+    fetch::FetchError,
     lease::Held,
     pull::{Assignment, Interrupted, through_trouble},
 };
@@ -50,6 +51,8 @@ pub(crate) enum JobError {
     Sandbox(#[from] sandbox::RunError),
     #[error(transparent)]
     Build(#[from] compiler::BuildError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
     #[error("failed to read a stored version")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use compiler::Places;
 use shared::{
     artifact::ArtifactStore,
+    config::FetchSettings,
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
         PersonName, Plan, ProjectName, RequestId, Runtime, SourceBundle, SourceLimits, Trigger,
@@ -136,6 +137,7 @@ impl Fixture {
             builder: BuilderOptions {
                 places: Places::from_environment(),
                 cache_dir: format!("{home}/.cache/apprun").into(),
+                fetch: FetchSettings::default(),
                 slots: 1,
             },
             name: name.to_owned(),

@@ -4,6 +4,7 @@ mod diagnostics;
 mod discover;
 mod layout;
 mod plan;
+mod sum;
 mod warm;
 
 pub(crate) use diagnostics::parse;

@@ -3,8 +3,9 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
-use super::layout;
+use super::{layout, sum};
 use crate::{
+    dependencies::{Dependency, Fetches, GoModule, PROXY_DIR},
     plan::{BuildPlan, Refusal, env, file},
     toolchain::{
         Language,
@@ -37,6 +38,7 @@ pub(crate) fn plan(
     source: &SourceBundle,
     minor: u16,
     toolchain: &str,
+    fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
     refuse_reserved_names(source)?;
     let package = root_package(source)?;
@@ -51,15 +53,23 @@ pub(crate) fn plan(
     };
     let brings_main = package.name == "main" && package.has_main;
     let target = if brings_main { "." } else { add_main(&mut files, &module, &package) };
+    let needs = if fetches.go_modules { sum::needs(source)? } else { Vec::new() };
+    let mut env = environment();
+    if !needs.is_empty() {
+        files.extend(needs.iter().filter_map(version_file));
+        env.retain(|(name, _)| name != "GOPROXY");
+        env.push(("GOPROXY".to_owned(), format!("file:///work/{PROXY_DIR}")));
+    }
     Ok(BuildPlan {
         language: Language::Go,
         toolchain: toolchain.to_owned(),
         program: layout::GO.into(),
         args: build_args(Some("/work/out/function"), &[target]),
-        env: environment(),
+        env,
         files,
         artifact_path: "out/function".into(),
         prepared: &[],
+        needs,
         handler: package.handler,
     })
 }
@@ -108,6 +118,16 @@ pub(super) fn go_mod(minor: u16) -> InputFile {
 pub(super) fn serve_package() -> [InputFile; 2] {
     let path = |name: &str| format!("source/{SERVE_PACKAGE}/{name}");
     [file(path("serve.go"), SERVE), file(path("decode.go"), DECODE)]
+}
+
+/// What a proxy tells of a version that it has; go asks before it takes the code.
+fn version_file(need: &Dependency) -> Option<InputFile> {
+    let Dependency::GoModule(module @ GoModule { with_code: true, version, .. }) = need else {
+        return None;
+    };
+    let path = module.proxy_path();
+    let stem = path.strip_suffix(".zip")?;
+    Some(file(format!("{PROXY_DIR}/{stem}.info"), format!("{{\"Version\":{version:?}}}")))
 }
 
 /// Generates `main` and returns the package to build.
@@ -199,7 +219,7 @@ mod tests {
     }
 
     fn planned(files: &[(&str, &str)]) -> BuildPlan {
-        plan(&bundle(files), 21, "go").unwrap()
+        plan(&bundle(files), 21, "go", Fetches::default()).unwrap()
     }
 
     fn generated(plan: &BuildPlan, path: &str) -> String {
@@ -237,7 +257,9 @@ mod tests {
 
     #[test]
     fn a_source_without_a_usable_root_is_refused() {
-        let refused = |files: &[(&str, &str)]| plan(&bundle(files), 21, "go").unwrap_err();
+        let refused = |files: &[(&str, &str)]| {
+            plan(&bundle(files), 21, "go", Fetches::default()).unwrap_err()
+        };
         assert!(refused(&[("sub/a.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("a_test.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("apprun_main.go", "")])[0].message.contains("rename"));
@@ -249,7 +271,7 @@ mod tests {
     fn the_key_covers_source_version_and_toolchain() {
         let code = "package main\nfunc main() {}";
         let key = |files: &[(&str, &str)], minor, toolchain: &str| {
-            plan(&bundle(files), minor, toolchain).unwrap().key()
+            plan(&bundle(files), minor, toolchain, Fetches::default()).unwrap().key()
         };
         let base = key(&[("a.go", code)], 21, "go1.27.3");
         assert_eq!(base, key(&[("a.go", code)], 21, "go1.27.3"));

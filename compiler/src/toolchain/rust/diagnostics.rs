@@ -151,12 +151,13 @@ mod tests {
     use shared::domain::{SourceBundle, SourceLimits};
 
     use super::*;
+    use crate::Fetches;
 
     fn parsed(source: &str, log: &str) -> Vec<String> {
         let files = [("handler.rs".to_owned(), source.as_bytes().to_vec())];
         let limits = SourceLimits { files: 1, total_bytes: 999 };
         let source = SourceBundle::from_files(files, limits).unwrap();
-        let plan = crate::toolchain::rust::plan(&source, "rustc").unwrap();
+        let plan = crate::toolchain::rust::plan(&source, "rustc", Fetches::default()).unwrap();
         parse(log, &plan).iter().map(ToString::to_string).collect()
     }
 

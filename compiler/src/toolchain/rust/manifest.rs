@@ -1,6 +1,8 @@
 //! The two manifests of a Rust build: the author's crate, where none came with the source, and the
 //! crate with the generated `main`.
 
+use crate::dependencies::REGISTRY_DIR;
+
 use super::{
     layout::{SERVE, VENDOR},
     plan::MAIN_FILE,
@@ -35,13 +37,18 @@ pub(super) fn for_main(name: &str, author_crate: &str) -> String {
     )
 }
 
-/// Crates are taken from here alone: there is no registry and no network behind a build.
+/// Crates are taken from the offered ones alone: no registry and no network is behind a build.
 pub(super) fn cargo_config() -> String {
-    format!(
-        "[source.crates-io]\nreplace-with = \"offered\"\n\n\
-         [source.offered]\ndirectory = {:?}\n",
-        VENDOR
-    )
+    source_config(&format!("directory = {VENDOR:?}"))
+}
+
+/// Crates are taken from what was fetched for this build alone.
+pub(super) fn fetched_config() -> String {
+    source_config(&format!("local-registry = \"/work/{REGISTRY_DIR}\""))
+}
+
+fn source_config(place: &str) -> String {
+    format!("[source.crates-io]\nreplace-with = \"given\"\n\n[source.given]\n{place}\n")
 }
 
 /// `package.name` of a manifest. Reads the two usual spellings; cargo itself judges the rest.

@@ -6,6 +6,7 @@
 mod diagnostics;
 mod discover;
 mod layout;
+mod lock;
 mod manifest;
 mod plan;
 mod warm;

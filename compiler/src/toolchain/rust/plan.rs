@@ -3,8 +3,12 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
-use super::{layout, manifest, warm::PREPARED};
+use super::{
+    layout, lock, manifest,
+    warm::{CRATES_LOCK, PREPARED},
+};
 use crate::{
+    dependencies::{Dependency, Fetches},
     plan::{BuildPlan, Refusal, env, file},
     toolchain::{
         Language,
@@ -29,34 +33,75 @@ struct AuthorCrate {
     handler: Option<(String, Function)>,
 }
 
-pub(crate) fn plan(source: &SourceBundle, toolchain: &str) -> Result<BuildPlan, Refusal> {
+pub(crate) fn plan(
+    source: &SourceBundle,
+    toolchain: &str,
+    fetches: Fetches,
+) -> Result<BuildPlan, Refusal> {
     let author = match source.get("Cargo.toml") {
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
     };
+    let needs = needs(source, fetches, author.brings_main)?;
     // The offered crates exist in one version each: a lock that names others could not be kept.
     let given = source.files().filter(|(path, _)| *path != "Cargo.lock");
     let mut files: Vec<_> =
         given.map(|(path, content)| file(format!("source/{path}"), content)).collect();
     files.extend(author.manifest);
-    files.push(file(".cargo/config.toml", manifest::cargo_config()));
+    let config = match needs.is_empty() {
+        true => manifest::cargo_config(),
+        false => manifest::fetched_config(),
+    };
+    files.push(file(".cargo/config.toml", config));
     let (folder, binary) = if author.brings_main {
         ("source", author.name)
     } else {
         files.extend(main_crate(MAIN_CRATE, &author.name));
         ("main", MAIN_CRATE.to_owned())
     };
+    let mut args = build_args(folder, &binary);
+    if !needs.is_empty() {
+        // Cargo builds the workspace of the manifest it is given, and keeps to the lock beside it.
+        let lock = source.get("Cargo.lock").unwrap_or_default();
+        files.push(file(format!("{folder}/Cargo.lock"), lock));
+        // The generated main is not in the author's lock; its own few crates join it.
+        let is_whole = folder == "source";
+        args.extend(is_whole.then(|| "--frozen".to_owned()));
+    }
     Ok(BuildPlan {
         language: Language::Rust,
         toolchain: toolchain.to_owned(),
         program: layout::CARGO.into(),
-        args: build_args(folder, &binary),
+        args,
         env: environment(),
         files,
         artifact_path: format!("target/{}/release/{binary}", layout::TARGET),
         prepared: PREPARED,
+        needs,
         handler: author.handler,
     })
+}
+
+/// What has to be fetched: nothing, where the offered crates are all that the lock pins.
+fn needs(
+    source: &SourceBundle,
+    fetches: Fetches,
+    brings_main: bool,
+) -> Result<Vec<Dependency>, Refusal> {
+    let Some(lock) = source.get("Cargo.lock").filter(|_| fetches.crates) else {
+        return Ok(Vec::new());
+    };
+    let pinned = lock::crates(&String::from_utf8_lossy(lock))?;
+    let offered = lock::crates(CRATES_LOCK)?;
+    if pinned.iter().all(|it| offered.contains(it)) {
+        return Ok(Vec::new());
+    }
+    let has = |name: &str| {
+        pinned.iter().any(|it| matches!(it, Dependency::Crate(found) if found.name == name))
+    };
+    let joins = |it: &Dependency| matches!(it, Dependency::Crate(own) if !has(&own.name));
+    let of_main = offered.into_iter().filter(|it| !brings_main && joins(it)).collect::<Vec<_>>();
+    Ok([pinned, of_main].concat())
 }
 
 /// The generated crate.
@@ -167,7 +212,7 @@ mod tests {
     }
 
     fn planned(files: &[(&str, &str)]) -> BuildPlan {
-        plan(&bundle(files), "rustc").unwrap()
+        plan(&bundle(files), "rustc", Fetches::default()).unwrap()
     }
 
     fn generated(plan: &BuildPlan, path: &str) -> String {
@@ -208,11 +253,12 @@ mod tests {
 
     #[test]
     fn a_source_without_a_crate_root_is_refused() {
-        let refused = |files: &[(&str, &str)]| plan(&bundle(files), "rustc").unwrap_err();
+        let plan = |files: &[(&str, &str)]| plan(&bundle(files), "rustc", Fetches::default());
+        let refused = |files: &[(&str, &str)]| plan(files).unwrap_err();
         assert!(refused(&[("a.txt", "")])[0].message.contains("no Rust file"));
         assert!(refused(&[("a.rs", ""), ("b.rs", "")])[0].message.contains("no crate root"));
         let nameless = refused(&[("Cargo.toml", "[workspace]"), ("src/lib.rs", "")]);
         assert_eq!(nameless[0].file.as_deref(), Some("Cargo.toml"));
-        assert!(plan(&bundle(&[("only.rs", "")]), "rustc").is_ok());
+        assert!(plan(&[("only.rs", "")]).is_ok());
     }
 }

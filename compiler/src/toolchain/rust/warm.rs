@@ -37,7 +37,7 @@ const HOST_LIBRARY_PLACES: &[&str] =
 
 /// Versions and checksums of the offered crates.
 const CRATES: &str = include_str!("template/crates/Cargo.toml");
-const CRATES_LOCK: &str = include_str!("template/crates/Cargo.lock");
+pub(super) const CRATES_LOCK: &str = include_str!("template/crates/Cargo.lock");
 /// The crate that speaks the protocol.
 const SERVE_MANIFEST: &str = include_str!("template/serve/Cargo.toml");
 const SERVE_CODE: &str = include_str!("template/serve/lib.rs");

@@ -1,0 +1,172 @@
+//! Other people's code: pinned by the author, given to the build as files, checked inside it.
+
+use std::io::Write;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use compiler::{BuildLimits, BuildOutcome, Dependency, Fetches, FunctionResult};
+use sandbox::InputFile;
+use sha2::{Digest, Sha256};
+use shared::domain::Runtime;
+
+use crate::common::{Workshop, binary, bundle};
+
+const BOTH: Fetches = Fetches { go_modules: true, crates: true };
+const MODULE: &str = "module example.com/Greet\n\ngo 1.21\n";
+const GREET: &str =
+    "package greet\n\nfunc Hello(name string) string { return \"hello \" + name }\n";
+const GO_HANDLER: &str = "package main\n\nimport greet \"example.com/Greet\"\n\n\
+    func Handler(name string) (string, error) { return greet.Hello(name), nil }\n";
+
+/// `h1:` of a list of files (<https://pkg.go.dev/golang.org/x/mod/sumdb/dirhash>).
+fn h1(files: &[(&str, &str)]) -> String {
+    let line = |(name, text): &(&str, &str)| {
+        format!("{}  {name}\n", hex::encode(Sha256::digest(text.as_bytes())))
+    };
+    let lines: String = files.iter().map(line).collect();
+    format!("h1:{}", BASE64.encode(Sha256::digest(lines.as_bytes())))
+}
+
+/// A module archive, as a proxy serves it.
+fn module_zip(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = rawzip::ZipArchiveWriter::new(Vec::new());
+    for (name, text) in files {
+        let (mut entry, config) = zip.new_file(*name).start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(text.as_bytes()).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    zip.finish().unwrap()
+}
+
+fn go_source(sums: &str) -> Vec<(String, String)> {
+    let go_mod = "module shop\n\ngo 1.21\n\nrequire example.com/Greet v1.0.0\n";
+    let files = [("go.mod", go_mod), ("go.sum", sums), ("handler.go", GO_HANDLER)];
+    files.map(|(path, text)| (path.to_owned(), text.to_owned())).into()
+}
+
+/// Builds a Go handler that needs one module; the proxy gives out `code` for it.
+async fn build_with_module(workshop: &Workshop, code: &str) -> BuildOutcome {
+    let names = ["example.com/Greet@v1.0.0/go.mod", "example.com/Greet@v1.0.0/greet.go"];
+    let sums = format!(
+        "example.com/Greet v1.0.0 {}\nexample.com/Greet v1.0.0/go.mod {}\n",
+        h1(&[(names[0], MODULE), (names[1], GREET)]),
+        h1(&[("go.mod", MODULE)]),
+    );
+    let source = go_source(&sums);
+    let source: Vec<_> = source.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    let plan = workshop.compiler.plan(Runtime::Go { minor: 21 }, &bundle(&source)).unwrap();
+    let archive = module_zip(&[(names[0], MODULE), (names[1], code)]);
+    let give = |need: &Dependency| match need.clone() {
+        Dependency::GoModule(it) if it.with_code => it.into_input(archive.clone()),
+        Dependency::GoModule(it) => it.into_input(MODULE.into()),
+        Dependency::Crate(_) => unreachable!("Go needs no crates"),
+    };
+    let fetched: Vec<_> = plan.needs().iter().map(give).collect();
+    assert_eq!(fetched.len(), 2);
+    workshop.build_plan(&plan, fetched, BuildLimits::default()).await
+}
+
+#[tokio::test]
+async fn a_go_module_is_built_from_what_was_fetched() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let binary = binary(build_with_module(&workshop, GREET).await);
+    let result = workshop.result(&binary, "\"ann\"").await;
+    assert_eq!(result, FunctionResult::Completed { output: "\"hello ann\"".into() });
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn a_go_module_that_is_not_what_was_pinned_fails_the_build() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let outcome = build_with_module(&workshop, &GREET.replace("hello", "HELLO")).await;
+    let BuildOutcome::Failed(failure) = outcome else { panic!("built") };
+    assert!(failure.log.text.contains("checksum mismatch"), "{failure:#?}");
+    workshop.close().await;
+}
+
+/// A crate archive, as a registry serves it.
+fn crate_archive(name: &str, code: &str) -> Vec<u8> {
+    let manifest =
+        format!("[package]\nname = \"{name}\"\nversion = \"0.3.0\"\nedition = \"2021\"\n");
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(encoder);
+    for (path, text) in [("Cargo.toml", manifest.as_str()), ("src/lib.rs", code)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        let path = format!("{name}-0.3.0/{path}");
+        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+fn lock(packages: &str) -> String {
+    format!(
+        "version = 4\n\n[[package]]\nname = \"shop\"\nversion = \"0.1.0\"\ndependencies = [\n \"shout\",\n]\n\n\
+         {packages}"
+    )
+}
+
+fn pin(name: &str, archive: &[u8]) -> String {
+    format!(
+        "[[package]]\nname = \"{name}\"\nversion = \"0.3.0\"\n\
+         source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{}\"\n",
+        hex::encode(Sha256::digest(archive))
+    )
+}
+
+fn give_crate(need: &Dependency, archive: &[u8]) -> Vec<InputFile> {
+    let Dependency::Crate(wanted) = need.clone() else { unreachable!("Rust needs no modules") };
+    let line = serde_json::json!({
+        "name": wanted.name, "vers": wanted.version, "deps": [], "features": {}, "yanked": false,
+        "cksum": hex::encode(wanted.sha256),
+    });
+    wanted.into_inputs(&line.to_string(), archive.to_vec()).into()
+}
+
+#[tokio::test]
+async fn a_program_with_its_own_lock_is_built_frozen_from_what_was_fetched() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let code = "pub fn shout(text: &str) -> String { text.to_uppercase() }\n";
+    let archive = crate_archive("shout", code);
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+                    [dependencies]\nshout = \"0.3\"\n";
+    let main = "fn main() { println!(\"{:?}\", shout::shout(\"hi\")) }\n";
+    // Its own settings must not matter: another registry, a wrapper around the compiler.
+    let settings = "[build]\nrustc-wrapper = \"/work/source/evil\"\n\
+                    [source.crates-io]\nreplace-with = \"x\"\n[source.x]\nregistry = \"https://x\"\n";
+    let lock = lock(&pin("shout", &archive));
+    let source = bundle(&[
+        ("Cargo.toml", manifest),
+        ("Cargo.lock", &lock),
+        ("src/main.rs", main),
+        (".cargo/config.toml", settings),
+    ]);
+    let plan = workshop.compiler.plan(Runtime::Rust, &source).unwrap();
+    let fetched: Vec<_> = plan.needs().iter().flat_map(|need| give_crate(need, &archive)).collect();
+    assert_eq!(fetched.len(), 2, "its index file and its archive");
+    let built = workshop.build_plan(&plan, fetched.clone(), BuildLimits::default()).await;
+    let result = workshop.result(&binary(built), "null").await;
+    assert_eq!(result, FunctionResult::Completed { output: "\"HI\"".into() });
+
+    let mut changed = fetched;
+    changed[1].content = crate_archive("shout", &code.replace("upper", "lower"));
+    let outcome = workshop.build_plan(&plan, changed, BuildLimits::default()).await;
+    let BuildOutcome::Failed(failure) = outcome else { panic!("built") };
+    assert!(failure.log.text.contains("checksum"), "{failure:#?}");
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn the_key_covers_the_pins_and_not_what_was_fetched_for_them() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let key = |sums: &str| {
+        let source = go_source(sums);
+        let source: Vec<_> = source.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+        workshop.compiler.plan(Runtime::Go { minor: 21 }, &bundle(&source)).unwrap().key()
+    };
+    assert_eq!(key("a v1.0.0 h1:x\n"), key("a v1.0.0 h1:x\n"));
+    assert_ne!(key("a v1.0.0 h1:x\n"), key("a v1.0.0 h1:y\n"));
+    workshop.close().await;
+}

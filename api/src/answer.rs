@@ -1,6 +1,9 @@
 //! The answers of handlers that succeed. The handler gives the data; the door adds the envelope.
 
-use poem::{IntoResponse, Response, http::StatusCode, http::header};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderName, StatusCode, header},
+};
 use poem_openapi::{
     ApiResponse,
     registry::{
@@ -20,7 +23,7 @@ use crate::{
 /// Data for the caller, answered with the HTTP status `STATUS`.
 pub(crate) struct Answer<T, const STATUS: u16> {
     data: T,
-    location: Option<String>,
+    headers: Vec<(HeaderName, String)>,
 }
 
 /// 200.
@@ -32,12 +35,18 @@ pub(crate) type Accepted<T> = Answer<T, 202>;
 
 impl<T, const STATUS: u16> Answer<T, STATUS> {
     pub(crate) fn new(data: T) -> Self {
-        Self { data, location: None }
+        Self { data, headers: Vec::new() }
     }
 
     /// Says where what was created or accepted can be looked up.
     pub(crate) fn at(self, location: String) -> Self {
-        Self { location: Some(location), ..self }
+        self.header(header::LOCATION, location)
+    }
+
+    /// Adds a header; the value is one that a header can hold.
+    pub(crate) fn header(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
 }
 
@@ -55,8 +64,8 @@ impl<T: Serialize + Send, const STATUS: u16> IntoResponse for Answer<T, STATUS> 
         };
         let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
         let mut response = Response::builder().status(status);
-        if let Some(location) = self.location {
-            response = response.header(header::LOCATION, location);
+        for (name, value) in self.headers {
+            response = response.header(name, value);
         }
         response.extension(data).finish()
     }

@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod config;
 mod door;
+mod executions;
 mod functions;
 mod health;
 mod invitations;

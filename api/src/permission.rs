@@ -47,9 +47,15 @@ actions! {
         createProjectToken, listProjectTokens, revokeProjectToken
     ];
     CreateFunction: Member, "creating a function", [createFunction];
-    ReadFunction: Viewer, "reading a function", [getFunction, getBuild, listExecutions, listLogs];
-    InvokeFunction: Viewer, "calling a function", [invokeFunction, invokeFunctionAsync];
-    ReadExecution: Viewer, "reading an execution", [getExecution];
+    ReadFunction: Viewer, "reading a function", [getFunction, getBuild];
+    InvokeFunction: Viewer, "calling a function", [
+        invokeFunction, invokeFunctionAsync, invokeFunctionBatch
+    ];
+    ReadExecution: Viewer, "reading an execution", [
+        getExecution, listExecutions, listFunctionExecutions, countExecutions, listLogs
+    ];
+    CancelExecution: Member, "cancelling an execution", [cancelExecution];
+    ReplayExecution: Member, "running an execution again", [replayExecution];
 }
 
 /// Operations that need no token.

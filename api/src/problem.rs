@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use poem::http::StatusCode;
+use poem::http::{HeaderName, StatusCode};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
@@ -29,6 +29,8 @@ pub(crate) struct Problem {
     pub(crate) details: Map<String, Value>,
     /// Says when to try again.
     pub(crate) retry_after_seconds: Option<u32>,
+    /// More headers of the answer.
+    pub(crate) headers: Vec<(HeaderName, String)>,
     /// For the log only.
     pub(crate) cause: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Problem {
             message: message.into(),
             details: Map::new(),
             retry_after_seconds: None,
+            headers: Vec::new(),
             cause: None,
         }
     }

@@ -4,7 +4,7 @@ use poem::{Endpoint, EndpointExt, Route};
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
 use crate::{
-    ApiState, auth::Auth, door::Door, functions::Functions, health::Health,
+    ApiState, auth::Auth, door::Door, executions::Executions, functions::Functions, health::Health,
     invitations::Invitations, members::Members, offered::Offered, project_tokens::ProjectTokens,
     projects::Projects,
 };
@@ -24,11 +24,11 @@ pub fn openapi() -> String {
     service().spec() + "\n"
 }
 
-/// Every chapter.
-type Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Health);
+type Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
 
-/// One value of each.
-const APIS: Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Health);
+/// Every chapter.
+const APIS: Apis =
+    (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     OpenApiService::new(APIS, "apprun", "1")
@@ -47,8 +47,10 @@ pub(crate) enum Chapter {
     Auth,
     /// The unit of ownership and roles.
     Projects,
-    /// Deploy, call, look up.
+    /// Deploy and look at.
     Functions,
+    /// Call, look up, end, run again.
+    Executions,
     /// Whether this process is well.
     Operations,
 }

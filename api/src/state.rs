@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc, time::Instant};
 use poem::{FromRequest, Request, RequestBody, Result};
 use shared::{
     config::Registration,
-    queue::Signals,
+    queue::{CallLimits, Signals},
     store::{Db, StoreError, account},
 };
 
@@ -25,6 +25,8 @@ pub struct Parts {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) config: ApiConfig,
+    /// How many calls a tenant may have at once, by plan.
+    pub(crate) call_limits: CallLimits,
     pub(crate) tokens: Tokens,
     pub(crate) hasher: Hasher,
     pub(crate) version: &'static str,
@@ -42,7 +44,18 @@ impl ApiState {
     ) -> Self {
         let tokens = Tokens::new(&config.jwt_secret);
         let hasher = Hasher::new();
-        Self(Arc::new(Parts { db, signals, config, tokens, hasher, version, started_at }))
+        let call_limits =
+            CallLimits::new(|plan| config.functions.limits_of(plan).concurrent_executions);
+        Self(Arc::new(Parts {
+            db,
+            signals,
+            config,
+            call_limits,
+            tokens,
+            hasher,
+            version,
+            started_at,
+        }))
     }
 
     /// What makes the first account where registration is not open; None once there is one. Good

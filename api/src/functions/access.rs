@@ -8,7 +8,7 @@ use shared::{
 use crate::{ApiState, auth::Caller, permission::Action, problem::Problem, resource::Resource};
 
 /// The function, if it is there for the caller and they may do this with it.
-pub(super) async fn find(
+pub(crate) async fn find(
     state: &ApiState,
     caller: &Caller,
     id: FunctionId,

@@ -5,7 +5,7 @@ use shared::{
     store::build_report,
 };
 
-use super::{access, execution_views::Build};
+use super::{access, build_views::Build};
 use crate::{
     ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
 };

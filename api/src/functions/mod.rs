@@ -1,43 +1,32 @@
-//! Functions: deploy, look at, call.
+//! Functions: deploy, look at.
 
-mod access;
+pub(crate) mod access;
 mod build;
-mod call;
+mod build_views;
 mod create;
-mod execution;
-mod execution_views;
-mod executions;
 mod get;
-mod invoke;
-mod invoke_async;
 mod list;
-mod logs;
 mod settings;
 mod source;
 mod unpack;
-mod views;
+pub(crate) mod views;
 
 use poem_openapi::OpenApi;
-use shared::domain::{
-    BuildId, ExecutionId, FunctionId, FunctionStatus, IdCursor, LogCursor, PageSize, ProjectId,
-};
+use shared::domain::{BuildId, FunctionId, FunctionStatus, IdCursor, PageSize, ProjectId};
 
 use crate::{
     ApiState,
-    answer::{Accepted, Created, Okay},
+    answer::{Created, Okay},
     auth::Caller,
-    body::Json,
     page::Page,
-    params::{Path, Query, Wait},
+    params::{Path, Query},
     problem::Problem,
     routes::Chapter,
     upload::Upload,
 };
 
-use execution_views::{Build, Execution, ExecutionSummary, LogLine};
-use views::{
-    Called, Function, FunctionCreated, FunctionDetails, InvokeFunction, NewFunction, Queued,
-};
+use build_views::Build;
+use views::{Function, FunctionCreated, FunctionDetails, NewFunction};
 
 /// The routes of this chapter.
 pub(crate) struct Functions;
@@ -104,89 +93,5 @@ impl Functions {
         build_id: Path<BuildId>,
     ) -> Result<Okay<Build>, Problem> {
         build::get(&state, &caller, function_id.0, build_id.0).await
-    }
-
-    /// Call a function and wait
-    ///
-    /// Answers with the output. A call that fails answers with its `execution_id`, `reason` and
-    /// `logs` in `error.details`. A call without `input` gets `null`.
-    #[oai(path = "/:function_id/invoke", method = "post", operation_id = "invokeFunction")]
-    async fn invoke(
-        &self,
-        state: ApiState,
-        caller: Caller,
-        function_id: Path<FunctionId>,
-        body: Json<InvokeFunction>,
-    ) -> Result<Okay<Called>, Problem> {
-        invoke::invoke(&state, &caller, function_id.0, body.0).await
-    }
-
-    /// Call a function later
-    ///
-    /// Answers as soon as the call is durable; `location` is where to look for its result.
-    #[oai(
-        path = "/:function_id/invoke-async",
-        method = "post",
-        operation_id = "invokeFunctionAsync"
-    )]
-    async fn invoke_async(
-        &self,
-        state: ApiState,
-        caller: Caller,
-        function_id: Path<FunctionId>,
-        body: Json<InvokeFunction>,
-    ) -> Result<Accepted<Queued>, Problem> {
-        invoke_async::invoke_async(&state, &caller, function_id.0, body.0).await
-    }
-
-    /// Get an execution
-    ///
-    /// With `wait`, answers when the execution has ended or the time is over, whichever is first.
-    #[oai(path = "/executions/:execution_id", method = "get", operation_id = "getExecution")]
-    async fn execution(
-        &self,
-        state: ApiState,
-        caller: Caller,
-        execution_id: Path<ExecutionId>,
-        /// How long to wait for the end: `500ms`, `20s`, at most `60s`.
-        wait: Query<Wait>,
-    ) -> Result<Okay<Execution>, Problem> {
-        execution::get(&state, &caller, execution_id.0, wait.0).await
-    }
-
-    /// List the executions of a function
-    ///
-    /// Newest first, without inputs, outputs and logs.
-    #[oai(path = "/:function_id/executions", method = "get", operation_id = "listExecutions")]
-    async fn executions(
-        &self,
-        state: ApiState,
-        caller: Caller,
-        function_id: Path<FunctionId>,
-        /// `next_cursor` of the page before.
-        cursor: Query<IdCursor>,
-        /// Rows per page, 50 when left out.
-        limit: Query<PageSize>,
-    ) -> Result<Okay<Page<ExecutionSummary>>, Problem> {
-        let size = limit.0.unwrap_or_default();
-        executions::list(&state, &caller, function_id.0, cursor.0, size).await
-    }
-
-    /// Read the log of a function
-    ///
-    /// The lines of all its executions, newest first.
-    #[oai(path = "/:function_id/logs", method = "get", operation_id = "listLogs")]
-    async fn logs(
-        &self,
-        state: ApiState,
-        caller: Caller,
-        function_id: Path<FunctionId>,
-        /// `next_cursor` of the page before.
-        cursor: Query<LogCursor>,
-        /// Lines per page, 50 when left out.
-        limit: Query<PageSize>,
-    ) -> Result<Okay<Page<LogLine>>, Problem> {
-        let size = limit.0.unwrap_or_default();
-        logs::list(&state, &caller, function_id.0, cursor.0, size).await
     }
 }

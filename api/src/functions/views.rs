@@ -2,25 +2,21 @@
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
-    domain::{
-        Description, ExecutionId, ExecutionStatus, FunctionId, FunctionName, FunctionStatus,
-        JsonText, ProjectId, Runtime, Trigger,
-    },
+    domain::{Description, FunctionId, FunctionName, FunctionStatus, ProjectId, Runtime, Trigger},
     store::function,
 };
 
-use super::{execution_views::BuildSummary, source::FileTexts};
+use super::{build_views::BuildSummary, source::FileTexts};
 use crate::shape::{Property, Shape, Timestamp, body, inline, object, view};
 
-const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
-pub(super) const FUNCTION: &str = "func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f";
+pub(crate) const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
+pub(crate) const FUNCTION: &str = "func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f";
 pub(super) const BUILD: &str = "build-019b5a3d-2b3d-7a61-b0c2-7d8e9fa0b1c2";
-pub(super) const EXECUTION: &str = "exec-019b5a3e-4d5e-7f60-9a1b-8c2d3e4f5a6b";
 const INVOKE_URL: &str = "/api/v1/functions/func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f/invoke";
 const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
-pub(super) const MOMENT: &str = "2025-12-26T10:00:00Z";
+pub(crate) const MOMENT: &str = "2025-12-26T10:00:00Z";
 
 /// A text may take this much more room as JSON: line breaks and quotes take two bytes each.
 const AS_JSON: usize = 2;
@@ -163,40 +159,5 @@ impl Shape for FunctionDetails {
         let mut example = Function::example();
         example["build"] = BuildSummary::example();
         example
-    }
-}
-
-body! {
-    /// A call.
-    InvokeFunction [|payloads| payloads.input_bytes + AROUND] {
-        /// What the function is given: any JSON value, passed on byte for byte; `null` when left
-        /// out.
-        input: Option<JsonText> = json!({ "to": "ann@example.com" }),
-    }
-}
-
-view! {
-    /// What a call gave.
-    Called {
-        /// The execution.
-        execution_id: ExecutionId = EXECUTION,
-        /// What the function answered, byte for byte.
-        output: JsonText = json!({ "sent": true }),
-        /// How long the program ran, in milliseconds.
-        duration: f64 = 1.8,
-        /// Most memory it held, in MiB.
-        memory_used: f64 = 4.2,
-        /// What it wrote to stderr, lines joined by `\n`.
-        logs: String = "sending to ann@example.com",
-    }
-}
-
-view! {
-    /// A call that will be carried out.
-    Queued {
-        /// The execution.
-        execution_id: ExecutionId = EXECUTION,
-        /// Always `pending`.
-        status: ExecutionStatus = "pending",
     }
 }

@@ -1,6 +1,6 @@
 //! Projects: the unit of ownership and roles.
 
-mod access;
+pub(crate) mod access;
 mod create;
 mod delete;
 mod get;

@@ -5,10 +5,10 @@ use serde_json::Value;
 use shared::{
     config::Secret,
     domain::{
-        BuildId, BuildStatus, Description, Email, ExecutionId, ExecutionStatus, FunctionId,
-        FunctionName, FunctionStatus, IdCursor, InvitationId, JsonText, LogCursor, LogStream,
-        PageSize, PersonName, Plan, ProjectId, ProjectName, Reason, Role, Runtime, Severity,
-        TenantId, TokenId, TokenName, Trigger, UserId,
+        BuildId, BuildStatus, Description, Email, ExecutionId, ExecutionMode, ExecutionStatus,
+        FunctionId, FunctionName, FunctionStatus, IdCursor, InvitationId, JsonText, Level,
+        LogCursor, LogStream, OnDisconnect, PageSize, PersonName, Plan, ProjectId, ProjectName,
+        Reason, RequestId, Role, Runtime, Severity, TenantId, TokenId, TokenName, Trigger, UserId,
     },
 };
 
@@ -150,12 +150,16 @@ shapes! {
     FunctionId => id(FunctionId::PREFIX);
     BuildId => id(BuildId::PREFIX);
     ExecutionId => id(ExecutionId::PREFIX);
+    RequestId => id(RequestId::PREFIX);
     Role => words(Role::ALL);
     Plan => words(Plan::ALL);
     Trigger => words(Trigger::ALL);
     FunctionStatus => words(FunctionStatus::ALL);
     BuildStatus => words(BuildStatus::ALL);
     ExecutionStatus => words(ExecutionStatus::ALL);
+    ExecutionMode => words(ExecutionMode::ALL);
+    OnDisconnect => words(OnDisconnect::ALL);
+    Level => words(Level::ALL);
     Reason => words(Reason::ALL);
     LogStream => words(LogStream::ALL);
     Severity => words(Severity::ALL);

@@ -1,15 +1,53 @@
 //! A moment, as RFC 3339 text in UTC.
 
+use std::str::FromStr;
+
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Serialize;
-use time::OffsetDateTime;
+use serde_json::value::RawValue;
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-use super::{Shape, inline};
+use super::{Field, Refusal, Shape, inline};
+use crate::params::Parameter;
 
 /// A moment in UTC, `2025-12-26T10:00:00Z`.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Timestamp(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
+
+impl Timestamp {
+    /// The moment itself.
+    pub(crate) fn moment(self) -> OffsetDateTime {
+        self.0
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
+            Refusal::invalid("must be a moment as RFC 3339 writes it, '2025-12-26T10:00:00Z'")
+        })?;
+        // What the database can hold, and no more.
+        match moment.checked_to_offset(UtcOffset::UTC) {
+            Some(moment) if (1970..=9999).contains(&moment.year()) => Ok(Self(moment)),
+            _ => Err(Refusal::invalid("must lie between the years 1970 and 9999")),
+        }
+    }
+}
+
+impl Field for Timestamp {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        String::read(json)?.parse()
+    }
+}
+
+impl Parameter for Timestamp {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
 
 impl From<OffsetDateTime> for Timestamp {
     fn from(moment: OffsetDateTime) -> Self {

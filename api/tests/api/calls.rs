@@ -35,6 +35,7 @@ async fn a_sync_call_answers_with_the_output() {
     assert_eq!(reply.status, 200);
     let expected = json!({
         "execution_id": execution.to_string(),
+        "version": "1",
         "output": { "hello": "you" },
         "duration": 1.5,
         "memory_used": 3.0,
@@ -62,6 +63,7 @@ async fn a_failed_sync_call_says_how_and_keeps_its_log() {
         let details = reply.assert_error(status, code)["details"].clone();
         let expected = json!({
             "execution_id": execution.to_string(),
+            "version": "1",
             "reason": reason.as_str(),
             "error": "it broke",
             "logs": "first\nsecond",
@@ -87,6 +89,7 @@ async fn an_async_call_is_looked_up_from_the_moment_it_is_accepted() {
         "execution_id": pending["execution_id"],
         "function_id": id,
         "version": "1",
+        "mode": "async",
         "status": "completed",
         "reason": null,
         "input": { "n": 1 },
@@ -97,6 +100,13 @@ async fn an_async_call_is_looked_up_from_the_moment_it_is_accepted() {
         "logs": "first\nsecond",
         "logs_truncated": false,
         "attempt": 1,
+        "timings": done["timings"],
+        "earlier_attempts": [],
+        "worker": "test",
+        "caller": done["caller"],
+        "request_id": pending["request_id"],
+        "replay_of": null,
+        "run_at": null,
         "queued_at": pending["queued_at"],
         "started_at": done["started_at"],
         "completed_at": done["completed_at"],
@@ -238,7 +248,7 @@ async fn the_log_of_a_function_is_read_backwards_line_by_line() {
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("{FUNCTIONS}/{id}/logs?limit=3&cursor={cursor}");
     }
-    let texts: Vec<_> = lines.iter().map(|line| text(&line["line"])).collect();
+    let texts: Vec<_> = lines.iter().map(|line| text(&line["text"])).collect();
     assert_eq!(texts, ["second", "first", "second", "first"]);
     assert!(lines.iter().all(|line| line["stream"] == "stderr"));
     assert_eq!(lines[0]["execution_id"], lines[1]["execution_id"]);

@@ -30,7 +30,8 @@ async fn what_belongs_to_another_tenant_is_not_there() {
     let project = &owner.project_id;
 
     let input = Some(json!({ "input": 1 }));
-    let cases: [(Method, String, Option<Value>, &str); 10] = [
+    let batch = Some(json!({ "inputs": [1] }));
+    let cases: [(Method, String, Option<Value>, &str); 16] = [
         (Method::GET, format!("/api/v1/projects/{project}"), None, "NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}?project_id={project}"), None, "NOT_FOUND"),
         (Method::POST, FUNCTIONS.to_owned(), Some(owner.new_function("mine")), "NOT_FOUND"),
@@ -41,6 +42,17 @@ async fn what_belongs_to_another_tenant_is_not_there() {
         (Method::GET, format!("{FUNCTIONS}/{function}/executions"), None, "FUNC_NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}/{function}/logs"), None, "FUNC_NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}/executions/{execution}"), None, "NOT_FOUND"),
+        (Method::POST, format!("{FUNCTIONS}/executions/{execution}/cancel"), None, "NOT_FOUND"),
+        (Method::POST, format!("{FUNCTIONS}/executions/{execution}/replay"), None, "NOT_FOUND"),
+        (Method::POST, format!("{FUNCTIONS}/{function}/invoke-batch"), batch, "FUNC_NOT_FOUND"),
+        (Method::GET, format!("/api/v1/executions?project_id={project}"), None, "NOT_FOUND"),
+        (Method::GET, format!("/api/v1/executions/counts?project_id={project}"), None, "NOT_FOUND"),
+        (
+            Method::GET,
+            format!("{FUNCTIONS}/{function}/executions?status=failed"),
+            None,
+            "FUNC_NOT_FOUND",
+        ),
     ];
     for (method, path, body, code) in cases {
         let as_stranger =

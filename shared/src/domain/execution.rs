@@ -26,6 +26,16 @@ text_enum!(
 );
 
 text_enum!(
+    /// What becomes of a sync call whose caller leaves before the answer.
+    OnDisconnect {
+        /// It goes on and can be looked up.
+        Continue = "continue",
+        /// It is cancelled.
+        Cancel = "cancel",
+    }
+);
+
+text_enum!(
     /// Where a log line came from.
     LogStream { Stdout = "stdout", Stderr = "stderr" }
 );

@@ -1,6 +1,7 @@
 //! The vocabulary of the product: pure values, valid by construction, no IO.
 
 mod actor;
+mod callback;
 mod diagnostic;
 mod error_code;
 mod execution;
@@ -18,9 +19,10 @@ mod source;
 pub(crate) mod text_enum;
 
 pub use actor::Actor;
+pub use callback::{CallbackUrl, CallbackUrlError, Network, NotANetwork, Reach};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error_code::ErrorCode;
-pub use execution::{ExecutionMode, ExecutionStatus, LogStream, Reason};
+pub use execution::{ExecutionMode, ExecutionStatus, LogStream, OnDisconnect, Reason};
 pub use function::{BuildStatus, FunctionStatus, Trigger};
 pub use id::{
     BuildId, ExecutionId, FunctionId, IdError, InvitationId, ProjectId, RequestId, SessionId,

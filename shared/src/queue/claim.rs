@@ -47,6 +47,11 @@ impl CallLimits {
         let by_plan = |plan: &Plan| (plan.as_str().to_owned(), limit(*plan).into());
         Self(serde_json::Value::Object(Plan::ALL.iter().map(by_plan).collect()))
     }
+
+    /// A JSON object: each plan's limit by the plan's name.
+    pub(crate) fn by_plan(&self) -> &serde_json::Value {
+        &self.0
+    }
 }
 
 impl Default for CallLimits {

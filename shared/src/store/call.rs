@@ -1,289 +1,218 @@
-//! Executions as the API sees them: accept a call, read what became of it, list calls and logs.
+//! Calls on their way in: accept new ones, run an old one again.
+
+use std::time::Duration;
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::{Db, StoreError, Tx, db::word, project::effective_role};
+use super::{Db, StoreError, Tx, db::word};
 use crate::{
     domain::{
-        Actor, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, IdCursor, JsonText,
-        LogCursor, LogStream, PageSize, Reason, RequestId, Role, TenantId,
+        Actor, CallbackUrl, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId,
+        TenantId,
     },
-    queue::{Class, JobKind, NewJob, push},
+    queue::{CallLimits, Class, JobKind, NewJob, push_later, push_many},
 };
 
-/// A call to be accepted.
+/// Calls to be accepted, all of them or none.
 #[derive(Debug)]
-pub struct NewCall<'a> {
-    /// Its id, chosen beforehand so that its end can be watched for.
-    pub id: ExecutionId,
+pub struct NewCalls<'a> {
+    /// What the function is given each time, and the id of each call, chosen beforehand so that its
+    /// end can be watched for.
+    pub calls: &'a [(ExecutionId, JsonText)],
     /// Of which function.
     pub function: FunctionId,
     /// Whether somebody waits for the answer.
     pub mode: ExecutionMode,
-    /// What the function is given.
-    pub input: &'a JsonText,
-    /// The request it came with.
+    /// The request they came with.
     pub request: RequestId,
+    /// What the caller asks for besides.
+    pub terms: Terms,
 }
 
-/// Inserts an execution of the version that serves at this moment, and its job. False when none
-/// serves: the insert itself demands one.
-pub async fn accept(tx: &mut Tx, actor: Actor, call: NewCall<'_>) -> Result<bool, StoreError> {
-    let inserted = sqlx::query!(
-        "insert into execution (id, tenant_id, project_id, function_id, version_id,
-                                version_number, mode, status, input, created_by, request_id)
-         select $1, f.tenant_id, f.project_id, f.id, v.id, v.number, $4, 'pending', $5, $6, $7
-         from function f
-         join function_version v on v.function_id = f.id and v.number = f.current_version
-         where f.id = $3 and f.tenant_id = $2 and f.deleted_at is null
-           and v.artifact_key is not null",
-        call.id.0,
+/// What a caller may ask for besides the call itself; nothing by default.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// A shorter limit than the version's own; a longer one changes nothing.
+    pub timeout: Option<Duration>,
+    /// Not to be started at once.
+    pub start: Start,
+    /// To be told how each call ended.
+    pub callback: Option<CallbackUrl>,
+    /// Refuses calls that would have to wait for others to end.
+    pub only_within: Option<CallLimits>,
+}
+
+/// When a call may start.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Start {
+    /// As soon as a worker is free.
+    #[default]
+    Now,
+    /// After this time, by the database's clock.
+    After(Duration),
+    /// At this moment.
+    At(OffsetDateTime),
+}
+
+/// What was accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted {
+    /// The version that will run, whatever is deployed meanwhile.
+    pub version: i32,
+    /// Not before; None: at once.
+    pub run_at: Option<OffsetDateTime>,
+}
+
+/// Inserts executions of the version that serves at this moment, and their jobs. None when none
+/// serves or, under `only_within`, when there is no room: the insert itself demands both.
+pub async fn accept(
+    tx: &mut Tx,
+    actor: Actor,
+    new: &NewCalls<'_>,
+) -> Result<Option<Accepted>, StoreError> {
+    let ids: Vec<_> = new.calls.iter().map(|(id, _)| id.0).collect();
+    let inputs: Vec<_> = new.calls.iter().map(|(_, input)| input.as_str().to_owned()).collect();
+    let (after, at) = match new.terms.start {
+        Start::Now => (None, None),
+        Start::After(delay) => (Some(delay.as_secs_f64()), None),
+        Start::At(moment) => (None, Some(moment)),
+    };
+    let rows = sqlx::query_file!(
+        "src/store/call_accept.sql",
+        &ids,
+        &inputs,
+        new.function.0,
         actor.tenant.0,
-        call.function.0,
-        call.mode.as_str(),
-        call.input.as_str(),
+        new.mode.as_str(),
         actor.user.0,
-        call.request.0,
+        new.request.0,
+        new.terms.timeout.map(whole_milliseconds),
+        after,
+        at,
+        new.terms.callback.as_ref().map(CallbackUrl::as_str),
+        new.terms.only_within.as_ref().map(CallLimits::by_plan),
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(false);
+    let Some(row) = rows.first() else { return Ok(None) };
+    let accepted = Accepted { version: row.version_number, run_at: row.run_at };
+    let job = |&(id, _): &(ExecutionId, JsonText)| NewJob {
+        kind: JobKind::Execute,
+        class: class_of(new.mode),
+        subject: id.0,
+        tenant: actor.tenant,
+        function: new.function,
+        request: new.request,
+    };
+    let jobs: Vec<_> = new.calls.iter().map(job).collect();
+    match accepted.run_at {
+        None => push_many(tx, &jobs).await?,
+        Some(due_at) => push_later(tx, &jobs, due_at).await?,
     }
+    Ok(Some(accepted))
+}
+
+fn class_of(mode: ExecutionMode) -> Class {
+    match mode {
+        ExecutionMode::Sync => Class::Sync,
+        ExecutionMode::Async => Class::Async,
+    }
+}
+
+fn whole_milliseconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// What became of a wish to run an execution again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// It will run as this one.
+    As(ExecutionId),
+    /// The function was deleted, or the version's binary is gone.
+    NothingToRun,
+}
+
+/// Runs an execution of the tenant again, as a new async one: same version, same input. Whoever asks
+/// has been let in to the execution.
+pub async fn replay(
+    tx: &mut Tx,
+    actor: Actor,
+    of: ExecutionId,
+    request: RequestId,
+) -> Result<Replayed, StoreError> {
+    let id = ExecutionId::new();
+    let function = sqlx::query_scalar!(
+        "insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
+                                mode, status, input, created_by, request_id, timeout_ms, replay_of)
+         select $4, e.tenant_id, e.project_id, e.function_id, e.version_id, e.version_number,
+                'async', 'pending', e.input, $3, $5, e.timeout_ms, e.id
+         from execution e
+         join function f on f.id = e.function_id and f.deleted_at is null
+         join function_version v on v.id = e.version_id and v.artifact_key is not null
+         where e.id = $1 and e.tenant_id = $2
+         returning function_id",
+        of.0,
+        actor.tenant.0,
+        actor.user.0,
+        id.0,
+        request.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(function) = function else { return Ok(Replayed::NothingToRun) };
     let job = NewJob {
         kind: JobKind::Execute,
-        class: match call.mode {
-            ExecutionMode::Sync => Class::Sync,
-            ExecutionMode::Async => Class::Async,
-        },
-        subject: call.id.0,
+        class: Class::Async,
+        subject: id.0,
         tenant: actor.tenant,
-        function: call.function,
-        request: call.request,
+        function: FunctionId(function),
+        request,
     };
-    push(tx, job).await?;
-    Ok(true)
+    push_many(tx, &[job]).await?;
+    Ok(Replayed::As(id))
 }
 
-/// What every view of an execution shows.
-#[derive(Debug)]
-pub struct Summary {
-    /// Which one.
-    pub id: ExecutionId,
-    /// Of which function.
-    pub function: FunctionId,
-    /// Of which version.
-    pub version: i32,
-    /// How far it is.
-    pub status: ExecutionStatus,
-    /// Why it did not complete.
-    pub reason: Option<Reason>,
-    /// Why it did not complete, for people.
-    pub error: Option<String>,
-    /// How long the program ran, in milliseconds.
-    pub run_ms: Option<f64>,
-    /// Most memory it held.
-    pub peak_memory_bytes: Option<u64>,
-    /// Which try this was; 0 before the first.
-    pub attempt: i32,
-    /// When the call was accepted.
-    pub queued_at: OffsetDateTime,
-    /// When a worker took it.
-    pub started_at: Option<OffsetDateTime>,
-    /// When it ended.
-    pub completed_at: Option<OffsetDateTime>,
+/// How many calls a tenant has running, or waiting with somebody waiting for them, and how many of
+/// those are of one function.
+#[derive(Debug, Clone, Copy)]
+pub struct Busy {
+    /// What the tenant pays for, and so its limit.
+    pub plan: Plan,
+    /// Over the tenant.
+    pub of_tenant: u32,
+    /// Of the function.
+    pub of_function: u32,
+    /// What the version that serves allows at once; None: the tenant's limit alone.
+    pub max_concurrency: Option<u32>,
 }
 
-/// One execution, payloads and log included, as one user sees it.
-#[derive(Debug)]
-pub struct Execution {
-    /// Everything but the payloads.
-    pub summary: Summary,
-    /// What the asking user may do with the function.
-    pub role: Role,
-    /// What the function was given.
-    pub input: JsonText,
-    /// What it answered.
-    pub output: Option<JsonText>,
-    /// The log of the last attempt, lines joined by `\n`.
-    pub logs: String,
-    /// True when it wrote more than was kept.
-    pub logs_truncated: bool,
-}
-
-/// One execution; None when it is not there for this user.
-pub async fn find(db: &Db, actor: Actor, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
-    let row = sqlx::query_file!("src/store/call_find.sql", actor.tenant.0, actor.user.0, id.0)
-        .fetch_optional(&mut *tx)
-        .await?;
-    let json = |text| JsonText::parse(text).map_err(StoreError::unreadable);
-    row.map(|row| {
-        Ok(Execution {
-            summary: Summary {
-                id,
-                function: FunctionId(row.function_id),
-                version: row.version_number,
-                status: word(&row.status)?,
-                reason: row.reason.as_deref().map(word).transpose()?,
-                error: row.error_message,
-                run_ms: row.run_ms,
-                peak_memory_bytes: row.peak_memory_bytes.map(i64::unsigned_abs),
-                attempt: row.attempt,
-                queued_at: row.queued_at,
-                started_at: row.started_at,
-                completed_at: row.completed_at,
-            },
-            role: effective_role(row.tenant_role.as_deref(), row.project_role.as_deref())?,
-            input: json(row.input)?,
-            output: row.output.map(json).transpose()?,
-            logs: row.logs,
-            logs_truncated: row.logs_truncated,
-        })
+/// Why a sync call found no room: what is busy at this moment.
+pub async fn busy(db: &Db, tenant: TenantId, function: FunctionId) -> Result<Busy, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
+    let row = sqlx::query!(
+        r#"with live as (
+             select function_id from q.job
+             where lease_id is not null and tenant_id = $1 and class < 2
+             union all
+             select function_id from q.job where lease_id is null and class = 0 and tenant_id = $1
+         )
+         select t.plan,
+                (select count(*) from live) as "of_tenant!",
+                (select count(*) from live where function_id = $2) as "of_function!",
+                (select v.max_concurrency from function f
+                 join function_version v on v.function_id = f.id and v.number = f.current_version
+                 where f.id = $2 and f.tenant_id = $1) as max_concurrency
+         from tenant t where t.id = $1"#,
+        tenant.0,
+        function.0,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(Busy {
+        plan: word(&row.plan)?,
+        of_tenant: count(row.of_tenant),
+        of_function: count(row.of_function),
+        max_concurrency: row.max_concurrency.map(i32::unsigned_abs),
     })
-    .transpose()
-}
-
-/// How far an execution is, without reading its payloads; None when there is none.
-pub async fn status(
-    db: &Db,
-    tenant: TenantId,
-    id: ExecutionId,
-) -> Result<Option<ExecutionStatus>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    let status = sqlx::query_scalar!(
-        "select status from execution where id = $1 and tenant_id = $2",
-        id.0,
-        tenant.0
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    status.as_deref().map(word).transpose()
-}
-
-/// The executions of a function, newest first. Whoever asks has been let in to the function.
-pub async fn list(
-    db: &Db,
-    tenant: TenantId,
-    function: FunctionId,
-    behind: Option<IdCursor>,
-    size: PageSize,
-) -> Result<Vec<Summary>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    let rows = sqlx::query_as!(
-        SummaryRow,
-        "select id, function_id, version_number, status, reason, error_message, run_ms,
-                peak_memory_bytes, attempt, queued_at, started_at, completed_at
-         from execution
-         where function_id = $1 and tenant_id = $2 and ($3::uuid is null or id < $3)
-         order by id desc
-         limit $4",
-        function.0,
-        tenant.0,
-        behind.map(|cursor| cursor.0),
-        size.and_one(),
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    rows.into_iter().map(Summary::try_from).collect()
-}
-
-/// A summary as its row has it.
-pub(super) struct SummaryRow {
-    pub(super) id: Uuid,
-    pub(super) function_id: Uuid,
-    pub(super) version_number: i32,
-    pub(super) status: String,
-    pub(super) reason: Option<String>,
-    pub(super) error_message: Option<String>,
-    pub(super) run_ms: Option<f64>,
-    pub(super) peak_memory_bytes: Option<i64>,
-    pub(super) attempt: i32,
-    pub(super) queued_at: OffsetDateTime,
-    pub(super) started_at: Option<OffsetDateTime>,
-    pub(super) completed_at: Option<OffsetDateTime>,
-}
-
-impl TryFrom<SummaryRow> for Summary {
-    type Error = StoreError;
-
-    fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: ExecutionId(row.id),
-            function: FunctionId(row.function_id),
-            version: row.version_number,
-            status: word(&row.status)?,
-            reason: row.reason.as_deref().map(word).transpose()?,
-            error: row.error_message,
-            run_ms: row.run_ms,
-            peak_memory_bytes: row.peak_memory_bytes.map(i64::unsigned_abs),
-            attempt: row.attempt,
-            queued_at: row.queued_at,
-            started_at: row.started_at,
-            completed_at: row.completed_at,
-        })
-    }
-}
-
-/// One line that an execution of a function wrote.
-#[derive(Debug)]
-pub struct LogEntry {
-    /// Its place among all lines of the function.
-    pub place: LogCursor,
-    /// Where it came from.
-    pub stream: LogStream,
-    /// Without its line end.
-    pub line: String,
-}
-
-impl LogEntry {
-    /// Who wrote it.
-    pub fn execution(&self) -> ExecutionId {
-        ExecutionId(self.place.execution)
-    }
-}
-
-/// The lines that the executions of a function wrote, newest first. Whoever asks has been let in
-/// to the function.
-pub async fn logs(
-    db: &Db,
-    tenant: TenantId,
-    function: FunctionId,
-    behind: Option<LogCursor>,
-    size: PageSize,
-) -> Result<Vec<LogEntry>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    let rows = sqlx::query!(
-        "select execution_id, attempt, seq, at, stream, line
-         from execution_log
-         where function_id = $1 and tenant_id = $2
-           and ($3::timestamptz is null
-                or (at, execution_id, attempt, seq) < ($3, $4::uuid, $5::int, $6::int))
-         order by at desc, execution_id desc, attempt desc, seq desc
-         limit $7",
-        function.0,
-        tenant.0,
-        behind.map(|cursor| cursor.at),
-        behind.map(|cursor| cursor.execution) as Option<Uuid>,
-        behind.map(|cursor| cursor.attempt) as Option<i32>,
-        behind.map(|cursor| cursor.seq) as Option<i32>,
-        size.and_one(),
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(LogEntry {
-                place: LogCursor {
-                    at: row.at,
-                    execution: row.execution_id,
-                    attempt: row.attempt,
-                    seq: row.seq,
-                },
-                stream: word(&row.stream)?,
-                line: row.line,
-            })
-        })
-        .collect()
 }

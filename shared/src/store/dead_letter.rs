@@ -1,39 +1,12 @@
 //! Dead letters: async calls that failed for good, with nobody there to be told. They are the
 //! executions themselves, marked until somebody has dealt with them: drives them again, as a new
-//! execution, or lets them be. An outcome is never rewritten.
+//! execution, or lets them be. An outcome is never rewritten. `execution_report` lists them.
 
-use super::{Db, StoreError, Tx, call::Summary, call::SummaryRow};
+use super::{StoreError, Tx};
 use crate::{
-    domain::{ExecutionId, FunctionId, IdCursor, PageSize, ProjectId, RequestId, TenantId},
+    domain::{ExecutionId, FunctionId, RequestId, TenantId},
     queue::{Class, JobKind, NewJob, push},
 };
-
-/// The dead letters of a project, newest first. Whoever asks has been let in to the project. One
-/// of them with its payloads and log is `call::find`.
-pub async fn list(
-    db: &Db,
-    tenant: TenantId,
-    project: ProjectId,
-    behind: Option<IdCursor>,
-    size: PageSize,
-) -> Result<Vec<Summary>, StoreError> {
-    let rows = sqlx::query_as!(
-        SummaryRow,
-        "select id, function_id, version_number, status, reason, error_message, run_ms,
-                peak_memory_bytes, attempt, queued_at, started_at, completed_at
-         from execution
-         where project_id = $1 and tenant_id = $2 and dead_letter and ($3::uuid is null or id < $3)
-         order by id desc
-         limit $4",
-        project.0,
-        tenant.0,
-        behind.map(|cursor| cursor.0),
-        size.and_one(),
-    )
-    .fetch_all(db.pool())
-    .await?;
-    rows.into_iter().map(Summary::try_from).collect()
-}
 
 /// Runs a dead letter again: the same version and input as a new execution, whose id is returned.
 /// None when it is no dead letter of the tenant, or somebody else was faster.
@@ -51,9 +24,10 @@ pub async fn redrive(
              returning *
          )
          insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
-                                mode, status, input, created_by, request_id)
+                                mode, status, input, created_by, request_id, timeout_ms,
+                                callback_url, replay_of)
          select $3, tenant_id, project_id, function_id, version_id, version_number,
-                mode, 'pending', input, created_by, $4
+                mode, 'pending', input, created_by, $4, timeout_ms, callback_url, id
          from dead
          returning function_id",
         dead.0,

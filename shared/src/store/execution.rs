@@ -9,7 +9,7 @@ use super::{
     db::{one_changed, word},
 };
 use crate::domain::{
-    ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, LogStream, Reason, RetryPolicy,
+    ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason, RetryPolicy,
     TenantId, VersionId,
 };
 
@@ -28,7 +28,7 @@ pub struct StartedExecution {
     pub input: String,
     /// sha256 of the binary.
     pub artifact_sha256: [u8; 32],
-    /// Wall-clock limit of the run.
+    /// Wall-clock limit of the run: the version's, or a shorter one that the caller asked for.
     pub timeout: Duration,
     /// Memory limit of the run.
     pub memory_bytes: u64,
@@ -67,13 +67,13 @@ pub async fn start(
     let mut tx = db.begin().await?;
     sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
     let row = sqlx::query!(
-        "update execution e
+        r#"update execution e
          set status = 'running', started_at = now(), attempt = $2, worker = $3
          from function_version v join artifact a on a.key = v.artifact_key
          where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode,
-                   v.timeout_seconds, v.memory_mib, a.sha256, v.max_retries,
-                   v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor",
+                   least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.max_retries,
+                   v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor"#,
         id.0,
         i32::from(attempt),
         worker,
@@ -94,7 +94,7 @@ pub async fn start(
                 .sha256
                 .try_into()
                 .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
-            timeout: Duration::from_secs(row.timeout_seconds.unsigned_abs().into()),
+            timeout: milliseconds(row.timeout_ms),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
             retry: RetryPolicy {
                 max_retries: if is_async { row.max_retries.unsigned_abs() } else { 0 },
@@ -152,6 +152,8 @@ pub struct LogLine {
     pub at: OffsetDateTime,
     /// Where it came from.
     pub stream: LogStream,
+    /// How grave it says it is.
+    pub level: Level,
     /// Without its line end; never holds NUL.
     pub text: String,
 }
@@ -172,7 +174,7 @@ pub async fn record(
              error_message = $5, setup_ms = $6::float8, run_ms = $7::float8, cpu_ms = $8,
              peak_memory_bytes = $9, exit_status = $10, signal = $11, logs_truncated = $12,
              attempt = $13, completed_at = clock_timestamp(),
-             queue_ms = 1000 * extract(epoch from started_at - queued_at),
+             queue_ms = 1000 * extract(epoch from started_at - greatest(queued_at, run_at)),
              store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
          where id = $1 and status in ('pending', 'running')",
         execution.id.0,
@@ -204,10 +206,20 @@ pub async fn record_failed_attempt(
     finished: &FinishedExecution,
 ) -> Result<(), StoreError> {
     let done = sqlx::query!(
-        "update execution set status = 'pending', started_at = null, logs_truncated = $2
+        "update execution
+         set status = 'pending', started_at = null, logs_truncated = $2,
+             earlier_attempts = earlier_attempts || jsonb_build_object(
+                 'attempt', $3::int, 'reason', $4::text, 'error', $5::text, 'worker', worker,
+                 'started_at', started_at, 'completed_at', clock_timestamp(),
+                 'timings', jsonb_build_object('setup_ms', $6::float8, 'run_ms', $7::float8))
          where id = $1 and status in ('pending', 'running')",
         execution.id.0,
         finished.log_truncated,
+        i32::from(attempt),
+        finished.reason.map(Reason::as_str),
+        finished.error_message.as_deref().map(storable),
+        milliseconds(finished.setup),
+        milliseconds(finished.run),
     )
     .execute(&mut **tx)
     .await?;
@@ -226,18 +238,23 @@ async fn record_log(
     }
     let times: Vec<_> = log.iter().map(|line| line.at).collect();
     let streams: Vec<_> = log.iter().map(|line| line.stream.as_str().to_owned()).collect();
+    let levels: Vec<_> = log.iter().map(|line| line.level.as_str().to_owned()).collect();
     let texts: Vec<_> = log.iter().map(|line| line.text.clone()).collect();
+    // Lines are counted through all attempts of an execution.
     sqlx::query!(
         "insert into execution_log
-             (execution_id, tenant_id, function_id, attempt, seq, at, stream, line)
-         select $1, $2, $3, $4, row_number() over (), l.at, l.stream, l.line
-         from unnest($5::timestamptz[], $6::text[], $7::text[]) as l (at, stream, line)",
+             (execution_id, tenant_id, function_id, attempt, seq, at, stream, level, line)
+         select $1, $2, $3, $4, earlier.lines + row_number() over (), l.at, l.stream, l.level, l.line
+         from unnest($5::timestamptz[], $6::text[], $7::text[], $8::text[]) as l (at, stream, level, line),
+              (select coalesce(max(seq), 0) as lines from execution_log
+               where execution_id = $1 and $4 > 1) as earlier",
         execution.id.0,
         execution.tenant.0,
         execution.function.0,
         i32::from(attempt),
         &times,
         &streams,
+        &levels,
         &texts,
     )
     .execute(&mut **tx)
@@ -277,6 +294,11 @@ pub async fn record_cancelled(tx: &mut Tx, id: ExecutionId) -> Result<(), StoreE
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// jsonb holds everything but NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -1,8 +1,8 @@
 //! All SQL of the product's tables, one file per table family. Every statement that changes a
 //! state names the state it expects.
 //!
-//! `build` and `execution` hold what a worker does with those rows, `build_report` and `call` what
-//! the API does.
+//! `build` and `execution` hold what a worker does with those rows, `build_report`, `call`,
+//! `execution_report` and `log` what the API does.
 
 pub mod account;
 pub mod audit;
@@ -13,8 +13,10 @@ pub mod cancel;
 mod db;
 pub mod dead_letter;
 pub mod execution;
+pub mod execution_report;
 pub mod function;
 pub mod invitation;
+pub mod log;
 pub mod member;
 pub mod partition;
 pub mod project;

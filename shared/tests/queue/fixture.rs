@@ -117,16 +117,16 @@ impl Fixture {
     /// An async call of a function that serves.
     pub(crate) async fn call(&self, owner: Owner, function: FunctionId) -> ExecutionId {
         let id = ExecutionId::new();
-        let call = call::NewCall {
-            id,
+        let call = call::NewCalls {
             function,
             mode: ExecutionMode::Async,
-            input: &JsonText::parse("{\"n\": 1}".to_owned()).unwrap(),
+            calls: &[(id, JsonText::parse("{\"n\": 1}".to_owned()).unwrap())],
             request: RequestId::new(),
+            terms: call::Terms::default(),
         };
         let actor = Actor { user: owner.user, tenant: owner.tenant };
         let mut tx = self.db.begin().await.unwrap();
-        assert!(call::accept(&mut tx, actor, call).await.unwrap());
+        assert!(call::accept(&mut tx, actor, &call).await.unwrap().is_some());
         tx.commit().await.unwrap();
         id
     }

@@ -8,6 +8,7 @@ use shared::{
     store::{
         dead_letter,
         execution::{self, FinishedExecution, StartedExecution},
+        execution_report::{self, Filter},
     },
 };
 
@@ -41,7 +42,9 @@ impl Fixture {
 
     async fn dead_letters(&self, owner: Owner) -> Vec<ExecutionId> {
         let page = PageSize::default();
-        let list = dead_letter::list(&self.db, owner.tenant, owner.project, None, page);
+        let filter =
+            Filter { project: Some(owner.project), dead_letters: true, ..Filter::default() };
+        let list = execution_report::list(&self.db, owner.tenant, filter, None, page);
         list.await.unwrap().into_iter().map(|summary| summary.id).collect()
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use shared::{domain::LogStream, store::execution::LogLine};
+use shared::{
+    domain::{LogStream, log_level},
+    store::execution::LogLine,
+};
 
 /// A longer line is cut into several, so that one line never fills a screen or an index.
 const MAX_LINE_BYTES: usize = 8 << 10;
@@ -23,17 +26,18 @@ pub(super) fn log_lines(
         let read_after = chunks.peek().map_or(Duration::ZERO, |(_, at)| *at);
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        for text in pieces(line) {
+        let text = String::from_utf8_lossy(line).replace('\0', "\u{fffd}");
+        let level = log_level(&text);
+        for text in pieces(&text) {
             let at = (started_at + read_after).into();
-            lines.push(LogLine { at, stream: LogStream::Stderr, text });
+            lines.push(LogLine { at, stream: LogStream::Stderr, level, text });
         }
     }
     lines
 }
 
-fn pieces(line: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(line).replace('\0', "\u{fffd}");
-    let mut rest = text.as_str();
+fn pieces(text: &str) -> Vec<String> {
+    let mut rest = text;
     let mut pieces = Vec::new();
     while rest.len() > MAX_LINE_BYTES {
         let (piece, tail) = rest.split_at(rest.floor_char_boundary(MAX_LINE_BYTES));

@@ -89,14 +89,14 @@ impl Calls {
 
     async fn push(&self, actor: Actor, function: FunctionId) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let call = call::NewCall {
-            id: ExecutionId::new(),
+        let call = call::NewCalls {
             function,
             mode: ExecutionMode::Async,
-            input: &JsonText::parse("{}".to_owned()).unwrap(),
+            calls: &[(ExecutionId::new(), JsonText::parse("{}".to_owned()).unwrap())],
             request: RequestId::new(),
+            terms: call::Terms::default(),
         };
-        assert!(call::accept(&mut tx, actor, call).await?);
+        assert!(call::accept(&mut tx, actor, &call).await?.is_some());
         tx.commit().await?;
         self.signals.jobs_pushed();
         Ok(())

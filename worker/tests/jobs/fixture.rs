@@ -172,14 +172,14 @@ impl Fixture {
     pub(crate) async fn call(&self, function: FunctionId, input: &str) -> ExecutionId {
         let id = ExecutionId::new();
         let mut tx = self.db.begin().await.unwrap();
-        let call = call::NewCall {
-            id,
+        let call = call::NewCalls {
+            calls: &[(id, JsonText::parse(input.to_owned()).unwrap())],
             function,
             mode: ExecutionMode::Async,
-            input: &JsonText::parse(input.to_owned()).unwrap(),
             request: RequestId::new(),
+            terms: call::Terms::default(),
         };
-        assert!(call::accept(&mut tx, self.actor, call).await.unwrap());
+        assert!(call::accept(&mut tx, self.actor, &call).await.unwrap().is_some());
         tx.commit().await.unwrap();
         self.signals.jobs_pushed();
         id

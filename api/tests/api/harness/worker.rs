@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use shared::{
-    domain::{BuildId, ExecutionId, LogStream, Reason},
+    domain::{BuildId, ExecutionId, LogStream, Reason, log_level},
     queue::{CallLimits, ClaimedJob, FreeSlots, Rounds, open_lease, settle},
     store::{
         build::{self, Artifact, BuildFailure, FinishedBuild},
         commit,
-        execution::{self, FinishedExecution, LogLine},
+        execution::{self, FinishedExecution, LogLine, StartedExecution},
     },
 };
 use time::OffsetDateTime;
@@ -44,8 +44,14 @@ pub(crate) fn failed(reason: Reason, message: &str) -> FinishedExecution {
     }
 }
 
-fn line(text: &str) -> LogLine {
-    LogLine { at: OffsetDateTime::now_utc(), stream: LogStream::Stderr, text: text.to_owned() }
+/// A line that a function wrote.
+pub(crate) fn line(text: &str) -> LogLine {
+    LogLine {
+        at: OffsetDateTime::now_utc(),
+        stream: LogStream::Stderr,
+        level: log_level(text),
+        text: text.to_owned(),
+    }
 }
 
 /// Builds whatever waits, with success.
@@ -119,16 +125,32 @@ pub(crate) async fn claim_next(app: &App) -> ClaimedJob {
 
 /// Carries out a call.
 pub(crate) async fn run(app: &App, job: &ClaimedJob, finished: &FinishedExecution) {
+    let started = start(app, job).await;
+    finish(app, job, &started, finished).await;
+}
+
+/// Begins a call.
+pub(crate) async fn start(app: &App, job: &ClaimedJob) -> StartedExecution {
     let id = ExecutionId(job.subject);
-    let started = execution::start(&app.db, id, job.attempt, "test").await.unwrap().unwrap();
+    execution::start(&app.db, id, job.attempt, "test").await.unwrap().unwrap()
+}
+
+/// Ends a call.
+pub(crate) async fn finish(
+    app: &App,
+    job: &ClaimedJob,
+    started: &StartedExecution,
+    finished: &FinishedExecution,
+) {
     let mut tx = app.db.begin().await.unwrap();
-    execution::record(&mut tx, &started, job.attempt, finished).await.unwrap();
+    execution::record(&mut tx, started, job.attempt, finished).await.unwrap();
     settle(&mut tx, job.claim).await.unwrap();
     commit(tx).await.unwrap();
     app.signals.finished(job.subject);
 }
 
-async fn claim_all(app: &App) -> Vec<ClaimedJob> {
+/// Claims as much as the limits allow.
+pub(crate) async fn claim_all(app: &App) -> Vec<ClaimedJob> {
     let lease = open_lease(&app.db, "test").await.unwrap();
     let plenty = FreeSlots { executions: 1000, background: 1000, builds: 1000 };
     Rounds::new(CallLimits::default()).claim(&app.db, lease, plenty).await.unwrap().jobs

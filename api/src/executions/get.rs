@@ -3,11 +3,11 @@
 use shared::{
     domain::{ExecutionId, ExecutionStatus},
     queue::Watch,
-    store::call::{self, Execution as Row},
+    store::execution_report::{self, Execution as Row},
 };
 use tokio::time::Instant;
 
-use super::execution_views::Execution;
+use super::views::Execution;
 use crate::{
     ApiState, answer::Okay, auth::Caller, params::Wait, permission::Action, problem::Problem,
     resource::Resource,
@@ -35,7 +35,7 @@ pub(super) async fn find(
     caller: &Caller,
     id: ExecutionId,
 ) -> Result<Row, Problem> {
-    let execution = call::find(&state.db, caller.actor, id).await?;
+    let execution = execution_report::find(&state.db, caller.actor, id).await?;
     let execution = execution.ok_or_else(ExecutionId::not_found)?;
     Action::ReadExecution.allow(execution.role)?;
     Ok(execution)
@@ -51,7 +51,7 @@ pub(super) async fn until_final(
 ) -> Result<(), Problem> {
     while watch.changed(deadline).await {
         // Without the payloads: most looks find that it goes on.
-        let status = call::status(&state.db, caller.actor.tenant, id).await?;
+        let status = execution_report::status(&state.db, caller.actor.tenant, id).await?;
         if status.is_none_or(ExecutionStatus::is_final) {
             break;
         }

@@ -1,0 +1,145 @@
+//! What all ways of calling a function share: the input is bounded, the time limit may only be
+//! shortened, and a call is accepted only while a version serves.
+
+use shared::{
+    domain::{ErrorCode, ExecutionId, ExecutionMode, FunctionStatus, JsonText},
+    store::{
+        build_report,
+        call::{self, Accepted, Busy, NewCalls, Terms},
+        commit,
+        function::Function,
+    },
+};
+
+use crate::{ApiState, auth::Caller, params::Duration, problem::Problem};
+
+/// Most calls end sooner than this: worth another try.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Where an execution is looked up.
+pub(super) fn location(id: ExecutionId) -> String {
+    format!("/api/v1/functions/executions/{id}")
+}
+
+/// Refuses an input that is over the limit.
+pub(super) fn check_input(state: &ApiState, field: &str, input: &JsonText) -> Result<(), Problem> {
+    let (found, limit) = (input.as_str().len(), state.config.functions.payloads.input_bytes);
+    if found <= limit {
+        return Ok(());
+    }
+    let message = format!("'{field}' is {found} bytes of JSON; at most {limit} are allowed");
+    Err(Problem::new(ErrorCode::PayloadTooLarge, message)
+        .with("field", field)
+        .with("limit_bytes", limit))
+}
+
+/// The time limit that a caller asks for, which the function's own bounds.
+pub(super) fn timeout(
+    function: &Function,
+    asked: Option<Duration>,
+) -> Result<Option<std::time::Duration>, Problem> {
+    let limit_seconds = function.timeout_seconds;
+    let limit = std::time::Duration::from_secs(limit_seconds.into());
+    match asked.map(|asked| asked.0) {
+        Some(asked) if asked.is_zero() => {
+            Err(Problem::invalid_field("timeout", "must be longer than nothing"))
+        }
+        Some(asked) if asked > limit => {
+            let message = format!(
+                "is {} s; the function allows {limit_seconds} s, which a caller may shorten and \
+                 not extend",
+                asked.as_secs_f64()
+            );
+            Err(Problem::invalid_field("timeout", message).with("limit_seconds", limit_seconds))
+        }
+        asked => Ok(asked),
+    }
+}
+
+/// Makes calls durable, all of them or none, and wakes a worker.
+pub(super) async fn accept(
+    state: &ApiState,
+    caller: &Caller,
+    function: &Function,
+    calls: &[(ExecutionId, JsonText)],
+    terms: Terms,
+) -> Result<Accepted, Problem> {
+    // Only who waits is told that there is no room; others wait for it.
+    let mode = match terms.only_within {
+        Some(_) => ExecutionMode::Sync,
+        None => ExecutionMode::Async,
+    };
+    let request = caller.origin.request;
+    let new = NewCalls { calls, function: function.id, mode, request, terms };
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    let Some(accepted) = call::accept(&mut tx, caller.actor, &new).await? else {
+        drop(tx);
+        return Err(refusal(state, caller, function, mode).await?);
+    };
+    commit(tx).await?;
+    state.signals.jobs_pushed();
+    Ok(accepted)
+}
+
+/// Says why nothing was accepted.
+async fn refusal(
+    state: &ApiState,
+    caller: &Caller,
+    function: &Function,
+    mode: ExecutionMode,
+) -> Result<Problem, Problem> {
+    if mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
+        let busy = call::busy(&state.db, caller.actor.tenant, function.id).await?;
+        let limit = state.config.functions.limits_of(busy.plan).concurrent_executions;
+        return Ok(no_room(function, busy, limit));
+    }
+    not_ready(state, caller, function).await
+}
+
+/// The limit that is in the way. What was busy a moment ago may be free by now.
+fn no_room(function: &Function, busy: Busy, tenant_limit: u32) -> Problem {
+    let (message, scope, limit) = match busy.max_concurrency {
+        Some(limit) if busy.of_function >= limit && busy.of_tenant < tenant_limit => (
+            format!("'{}' runs at most {limit} calls at once, and they are busy", function.name),
+            "function",
+            limit,
+        ),
+        _ => (
+            format!(
+                "the plan '{}' allows {tenant_limit} calls at once, and they are busy",
+                busy.plan
+            ),
+            "tenant",
+            tenant_limit,
+        ),
+    };
+    let message = format!("{message}; try again, or use invoke-async, which waits its turn");
+    let problem = Problem::new(ErrorCode::FuncQuotaExceeded, message)
+        .with("scope", scope)
+        .with("limit", limit);
+    Problem { retry_after_seconds: Some(RETRY_AFTER_SECONDS), ..problem }
+}
+
+/// Says why no version serves, and where to read more.
+async fn not_ready(
+    state: &ApiState,
+    caller: &Caller,
+    function: &Function,
+) -> Result<Problem, Problem> {
+    let id = function.id;
+    let build = build_report::latest(&state.db, caller.actor.tenant, id).await?;
+    let (build_id, cause) = build.map(|build| (build.id.to_string(), build.message)).unzip();
+    let message = match function.status {
+        FunctionStatus::Failed => format!(
+            "the build of '{}' failed: {}; see GET /api/v1/functions/{id}",
+            function.name,
+            cause.flatten().unwrap_or_else(|| "it gave no reason".to_owned()),
+        ),
+        FunctionStatus::Pending | FunctionStatus::Active => {
+            format!("'{}' is still being built; see GET /api/v1/functions/{id}", function.name)
+        }
+    };
+    Ok(Problem::new(ErrorCode::FuncNotReady, message)
+        .with("status", function.status.as_str())
+        .with("build_id", build_id))
+}

@@ -1,0 +1,274 @@
+//! POST /functions/{function_id}/invoke
+
+use std::time::Duration;
+
+use poem::{IntoResponse, Response, http::HeaderName};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponses, Registry},
+};
+use shared::{
+    domain::{
+        ErrorCode, ExecutionId, ExecutionStatus, FunctionId, JsonText, OnDisconnect, Reason,
+        TenantId,
+    },
+    store::{call::Terms, cancel, commit, execution_report::Execution},
+    telemetry::chain,
+};
+use tokio::time::Instant;
+
+use super::{
+    call, get,
+    invoke_async::queued,
+    views::{Called, InvokeFunction, Queued, mebibytes, milliseconds},
+};
+use crate::{
+    ApiState,
+    answer::{Accepted, Okay},
+    auth::Caller,
+    functions::access,
+    params::{self, LineCount},
+    permission::Action,
+    problem::Problem,
+};
+
+/// For waiting in the queue and recording the outcome, on top of the function's own timeout.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// RFC 7240: says which of the caller's preferences was followed.
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// In every answer about a call that was accepted, for who does not read its body.
+const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version");
+
+/// What a caller says besides the input.
+pub(super) struct How {
+    pub(super) timeout: Option<params::Duration>,
+    pub(super) log_tail: Option<LineCount>,
+    pub(super) on_disconnect: OnDisconnect,
+    pub(super) respond_async: bool,
+}
+
+/// The answer: what came out or, for who prefers not to wait, where to look for it.
+pub(crate) enum Invoked {
+    Done(Okay<Called>),
+    Queued(Accepted<Queued>),
+}
+
+impl IntoResponse for Invoked {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(answer) => answer.into_response(),
+            Self::Queued(answer) => answer.into_response(),
+        }
+    }
+}
+
+impl ApiResponse for Invoked {
+    fn meta() -> MetaResponses {
+        let mut meta = Okay::<Called>::meta();
+        meta.responses.extend(Accepted::<Queued>::meta().responses);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        Okay::<Called>::register(registry);
+        Accepted::<Queued>::register(registry);
+    }
+}
+
+pub(super) async fn invoke(
+    state: &ApiState,
+    caller: &Caller,
+    id: FunctionId,
+    body: InvokeFunction,
+    how: How,
+) -> Result<Invoked, Problem> {
+    let function = access::find(state, caller, id, Action::InvokeFunction).await?;
+    let input = body.input.unwrap_or_else(JsonText::null);
+    call::check_input(state, "input", &input)?;
+    let timeout = call::timeout(&function, how.timeout)?;
+    let execution_id = ExecutionId::new();
+    let calls = [(execution_id, input)];
+    if how.respond_async {
+        let terms = Terms { timeout, ..Terms::default() };
+        let accepted = call::accept(state, caller, &function, &calls, terms).await?;
+        let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
+        return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
+    }
+    // Before the commit: the end may come before it returns.
+    let watch = state.signals.watch(execution_id.0);
+    let only_within = Some(state.call_limits.clone());
+    let terms = Terms { timeout, only_within, ..Terms::default() };
+    call::accept(state, caller, &function, &calls, terms).await?;
+
+    let gone = (how.on_disconnect == OnDisconnect::Cancel)
+        .then(|| CancelWhenGone::new(state, caller, execution_id));
+    let own_timeout = Duration::from_secs(function.timeout_seconds.into());
+    let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
+    get::until_final(state, caller, execution_id, watch, deadline).await?;
+    let execution = get::find(state, caller, execution_id).await?;
+    gone.into_iter().for_each(CancelWhenGone::stayed);
+    Ok(Invoked::Done(answer(execution, how.log_tail)?))
+}
+
+/// Cancels an execution when it is dropped: the server drops the handling of a request whose caller
+/// has left.
+struct CancelWhenGone(Option<(ApiState, TenantId, ExecutionId)>);
+
+impl CancelWhenGone {
+    fn new(state: &ApiState, caller: &Caller, id: ExecutionId) -> Self {
+        Self(Some((state.clone(), caller.actor.tenant, id)))
+    }
+
+    /// The caller gets the answer.
+    fn stayed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelWhenGone {
+    fn drop(&mut self) {
+        let Some((state, tenant, id)) = self.0.take() else { return };
+        tokio::spawn(async move {
+            let cancelled = async {
+                let mut tx = state.db.begin_for(tenant).await?;
+                let cancelled = cancel::cancel(&mut tx, tenant, id).await?;
+                commit(tx).await.map(|()| cancelled)
+            };
+            match cancelled.await {
+                Ok(Some(cancelled)) => super::cancel::tell(&state, id, cancelled),
+                Ok(None) => {}
+                // It goes on, and is bounded by its time limit.
+                Err(error) => tracing::warn!(%id, error = chain(&error), "not cancelled"),
+            }
+        });
+    }
+}
+
+/// The output of an execution that completed; of any other, what became of it.
+fn answer(execution: Execution, log_tail: Option<LineCount>) -> Result<Okay<Called>, Problem> {
+    let (id, status) = (execution.summary.id, execution.summary.status);
+    let version = execution.summary.version.to_string();
+    let mut problem = match (status, execution.summary.reason) {
+        (ExecutionStatus::Completed, _) => {
+            let answer = Okay::new(called(execution, log_tail));
+            return Ok(answer
+                .header(EXECUTION_ID, id.to_string())
+                .header(EXECUTED_VERSION, version));
+        }
+        (ExecutionStatus::Failed | ExecutionStatus::Cancelled, reason) => {
+            failure(execution, reason, log_tail)
+        }
+        (ExecutionStatus::Pending | ExecutionStatus::Running, _) => Problem::new(
+            ErrorCode::FuncExecTimeout,
+            format!("the call goes on; see GET {}", call::location(id)),
+        )
+        .with("execution_id", id.to_string())
+        .with("status", status.as_str()),
+    };
+    problem.headers.push((EXECUTION_ID, id.to_string()));
+    problem.headers.push((EXECUTED_VERSION, version.clone()));
+    Err(problem.with("version", version))
+}
+
+fn called(execution: Execution, log_tail: Option<LineCount>) -> Called {
+    Called {
+        execution_id: execution.summary.id,
+        version: execution.summary.version.to_string(),
+        output: execution.output.unwrap_or_else(JsonText::null),
+        duration: milliseconds(execution.summary.timings.run_ms.unwrap_or_default()),
+        memory_used: mebibytes(execution.summary.peak_memory_bytes.unwrap_or_default()),
+        logs: tail(execution.logs, log_tail),
+    }
+}
+
+fn failure(execution: Execution, reason: Option<Reason>, log_tail: Option<LineCount>) -> Problem {
+    let code = match reason {
+        Some(Reason::Timeout) => ErrorCode::FuncExecTimeout,
+        _ => ErrorCode::FuncExecFailed,
+    };
+    let reason = reason.map_or("cancelled", Reason::as_str);
+    let message = match &execution.summary.error {
+        Some(error) => format!("the call failed ({reason}): {error}"),
+        None => format!("the call failed ({reason})"),
+    };
+    Problem::new(code, message)
+        .with("execution_id", execution.summary.id.to_string())
+        .with("reason", reason)
+        .with("error", execution.summary.error)
+        .with("logs", tail(execution.logs, log_tail))
+}
+
+/// The last lines of a log, all of them when nobody says how many.
+fn tail(logs: String, lines: Option<LineCount>) -> String {
+    let Some(LineCount(lines)) = lines else { return logs };
+    let skipped = logs.lines().count().saturating_sub(lines.into());
+    logs.lines().skip(skipped).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        domain::{ExecutionMode, RequestId, Role},
+        store::execution_report::{Summary, Timings},
+    };
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    fn execution(status: ExecutionStatus) -> Execution {
+        let summary = Summary {
+            id: ExecutionId::new(),
+            function: FunctionId::new(),
+            version: 1,
+            mode: ExecutionMode::Sync,
+            status,
+            reason: None,
+            error: None,
+            timings: Timings::default(),
+            peak_memory_bytes: None,
+            attempt: 1,
+            worker: None,
+            caller: None,
+            request: RequestId::new(),
+            replay_of: None,
+            run_at: None,
+            queued_at: OffsetDateTime::UNIX_EPOCH,
+            started_at: None,
+            completed_at: None,
+        };
+        Execution {
+            summary,
+            role: Role::Viewer,
+            input: JsonText::null(),
+            output: None,
+            earlier_attempts: Vec::new(),
+            logs: String::new(),
+            logs_truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_over_before_the_call_says_where_it_goes_on() {
+        for status in [ExecutionStatus::Pending, ExecutionStatus::Running] {
+            let execution = execution(status);
+            let id = execution.summary.id.to_string();
+            let problem = answer(execution, None).err().unwrap();
+            assert_eq!(problem.code, ErrorCode::FuncExecTimeout);
+            assert!(problem.message.contains(&format!("/api/v1/functions/executions/{id}")));
+            assert_eq!(problem.details["execution_id"], id);
+            assert_eq!(problem.details["status"], status.as_str());
+            assert_eq!(problem.details["version"], "1");
+        }
+    }
+
+    #[test]
+    fn the_tail_of_a_log_is_its_last_lines() {
+        let tail = |lines| tail("one\ntwo\n\nfour".to_owned(), lines);
+        assert_eq!(tail(None), "one\ntwo\n\nfour");
+        assert_eq!(tail(Some(LineCount(2))), "\nfour");
+        assert_eq!(tail(Some(LineCount(9))), "one\ntwo\n\nfour");
+        assert_eq!(tail(Some(LineCount(0))), "");
+    }
+}

@@ -1,0 +1,46 @@
+//! POST /functions/{function_id}/invoke-async
+
+use shared::{
+    domain::{ExecutionId, ExecutionStatus, FunctionId, JsonText},
+    store::call::{Accepted as AcceptedCall, Terms},
+};
+
+use super::{
+    call, later,
+    views::{InvokeLater, Queued},
+};
+use crate::{
+    ApiState, answer::Accepted, auth::Caller, functions::access, params::Duration,
+    permission::Action, problem::Problem, shape::Timestamp,
+};
+
+pub(super) async fn invoke_async(
+    state: &ApiState,
+    caller: &Caller,
+    id: FunctionId,
+    body: InvokeLater,
+    timeout: Option<Duration>,
+) -> Result<Accepted<Queued>, Problem> {
+    let function = access::find(state, caller, id, Action::InvokeFunction).await?;
+    let input = body.input.unwrap_or_else(JsonText::null);
+    call::check_input(state, "input", &input)?;
+    let terms = Terms {
+        timeout: call::timeout(&function, timeout)?,
+        start: later::start(state, body.delay, body.run_at)?,
+        ..Terms::default()
+    };
+    let execution_id = ExecutionId::new();
+    let calls = [(execution_id, input)];
+    let accepted = call::accept(state, caller, &function, &calls, terms).await?;
+    Ok(Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id)))
+}
+
+/// A call that was accepted, as the caller is told.
+pub(super) fn queued(execution_id: ExecutionId, accepted: AcceptedCall) -> Queued {
+    Queued {
+        execution_id,
+        status: ExecutionStatus::Pending,
+        version: accepted.version.to_string(),
+        run_at: accepted.run_at.map(Timestamp::from),
+    }
+}

@@ -1,0 +1,193 @@
+//! What can stand in a query or a header, beside the words and ids of the domain.
+
+use std::time;
+
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use shared::domain::{
+    ExecutionId, ExecutionStatus, FunctionId, FunctionStatus, IdCursor, Level, LogCursor,
+    OnDisconnect, PageSize, ProjectId, Reason, RequestId, UserId, check_length,
+};
+
+use crate::{
+    resource::Resource,
+    shape::{Refusal, Shape, inline},
+};
+
+/// A value that can stand in a query.
+pub(crate) trait Parameter: Shape + Send {
+    /// Reads it from its text.
+    fn parse(text: &str) -> Result<Self, Refusal>
+    where
+        Self: Sized;
+}
+
+macro_rules! resources {
+    ($($type:ty),+) => {
+        $(impl Parameter for $type {
+            fn parse(text: &str) -> Result<Self, Refusal> {
+                Self::read_id(text)
+            }
+        })+
+    };
+}
+
+resources!(ProjectId, FunctionId, ExecutionId);
+
+macro_rules! parameters {
+    ($($type:ty),+) => {
+        $(impl Parameter for $type {
+            fn parse(text: &str) -> Result<Self, Refusal> {
+                text.parse().map_err(Refusal::invalid)
+            }
+        })+
+    };
+}
+
+parameters!(
+    FunctionStatus,
+    ExecutionStatus,
+    Reason,
+    Level,
+    OnDisconnect,
+    UserId,
+    RequestId,
+    IdCursor,
+    LogCursor,
+    PageSize
+);
+
+impl Parameter for u32 {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        number.ok_or_else(|| Refusal::invalid("must be a whole number, not negative"))
+    }
+}
+
+/// A time span with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duration(pub(crate) time::Duration);
+
+impl Shape for Duration {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema {
+            pattern: Some("^[0-9]{1,6}(ms|s)$".to_owned()),
+            ..MetaSchema::new("string")
+        })
+    }
+}
+
+impl Parameter for Duration {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let malformed = || {
+            Refusal::Invalid("must be a whole number with a unit, as in '500ms' or '20s'".into())
+        };
+        let (digits, unit_ms) = match text.strip_suffix("ms") {
+            Some(digits) => (digits, 1),
+            None => (text.strip_suffix('s').ok_or_else(malformed)?, 1000),
+        };
+        let amount: u32 = digits.parse().map_err(|_| malformed())?;
+        Ok(Self(time::Duration::from_millis(u64::from(amount) * unit_ms)))
+    }
+}
+
+/// How long a request may wait for an execution to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wait(pub(crate) time::Duration);
+
+impl Wait {
+    /// Proxies cut connections that stay silent for longer.
+    const MAX: time::Duration = time::Duration::from_secs(60);
+}
+
+impl Shape for Wait {
+    fn schema() -> MetaSchemaRef {
+        Duration::schema()
+    }
+}
+
+impl Parameter for Wait {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match Duration::parse(text)?.0 {
+            wait if wait <= Self::MAX => Ok(Self(wait)),
+            _ => Err(Refusal::Invalid(format!("is {text}; at most 60s are allowed"))),
+        }
+    }
+}
+
+/// How many of the last lines of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LineCount(pub(crate) u16);
+
+impl LineCount {
+    const MAX: u16 = 10_000;
+}
+
+impl Shape for LineCount {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema {
+            minimum: Some(0.0),
+            maximum: Some(f64::from(Self::MAX)),
+            ..MetaSchema::new_with_format("integer", "int32")
+        })
+    }
+}
+
+impl Parameter for LineCount {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let lines = text.parse().ok().filter(|lines| *lines <= Self::MAX);
+        lines.map(Self).ok_or_else(|| {
+            Refusal::Invalid(format!("must be a whole number from 0 to {}", Self::MAX))
+        })
+    }
+}
+
+/// A text to look for.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchText(pub(crate) String);
+
+impl SearchText {
+    const MAX_CHARS: usize = 200;
+}
+
+impl Shape for SearchText {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema {
+            min_length: Some(1),
+            max_length: Some(Self::MAX_CHARS),
+            ..MetaSchema::new("string")
+        })
+    }
+}
+
+impl Parameter for SearchText {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        check_length(text, Self::MAX_CHARS).map_err(Refusal::invalid)?;
+        match text.contains('\0') {
+            // Postgres holds none, so no line does.
+            true => Err(Refusal::invalid("must not hold a NUL character")),
+            false => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+/// The header `prefer` (RFC 7240), of which one preference is known here. Unknown ones are passed
+/// over, as the RFC asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prefer {
+    pub(crate) respond_async: bool,
+}
+
+impl Shape for Prefer {
+    fn schema() -> MetaSchemaRef {
+        String::schema()
+    }
+}
+
+impl Parameter for Prefer {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut names = text
+            .split(',')
+            .map(|preference| preference.split([';', '=']).next().unwrap_or_default().trim());
+        Ok(Self { respond_async: names.any(|name| name.eq_ignore_ascii_case("respond-async")) })
+    }
+}

@@ -128,7 +128,7 @@ impl Rooms {
             self.worker.abort();
         }
         // Connections that are in use are cut off by the end of Postgres or of this process.
-        let _ = tokio::time::timeout(CLOSE_LIMIT, self.backbone.db.close()).await;
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.backbone.close()).await;
     }
 }
 

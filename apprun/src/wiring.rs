@@ -42,6 +42,12 @@ impl Backbone {
         Ok(Self { db, signals, database_url: database_url.clone() })
     }
 
+    /// Closes every connection, once the last wake-ups are said.
+    pub(crate) async fn close(&self) {
+        self.signals.close().await;
+        self.db.close().await;
+    }
+
     /// The API's state: `grace` is how long requests may go on after it was told to stop.
     pub(crate) fn api(
         &self,

@@ -4,11 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    queue::{Claimed, ClaimedJob, FreeSlots, JobKind, Rounds, Signals},
-    store::Db,
+    queue::{Claimed, ClaimedJob, FreeSlots, JobKind, LeaseId, Rounds, Signals},
+    store::{Db, StoreError},
     telemetry::chain,
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{lease::Held, pull::Assignment, running::Running, slots::Slots};
@@ -91,6 +94,10 @@ impl Lines {
 impl Claimer {
     const TROUBLE_DELAY: Duration = Duration::from_millis(500);
 
+    /// A claim takes milliseconds; one that takes this long goes to a server or over a network that
+    /// does not answer.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
     /// Claims until told to stop. The queue of assignments is bounded by the slots they hold.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut lines = Lines::UNKNOWN;
@@ -112,11 +119,19 @@ impl Claimer {
     }
 
     async fn claim(&mut self, held: Held, ask: FreeSlots, lines: Lines) -> Lines {
-        let claimed = match self.rounds.claim(&self.db, held.id, ask).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
+        let claimed = tokio::select! {
+            () = held.lost.cancelled() => return lines,
+            claimed = timeout(Self::PATIENCE, self.claim_surely(held.id, ask)) => claimed,
+        };
+        let claimed = match claimed {
+            Ok(Ok(claimed)) => claimed,
+            Ok(Err(error)) => {
                 tracing::warn!(error = chain(&error), "claim failed");
                 tokio::time::sleep(Self::TROUBLE_DELAY).await;
+                return lines;
+            }
+            Err(_) => {
+                tracing::warn!("claim failed: no answer");
                 return lines;
             }
         };
@@ -125,6 +140,25 @@ impl Claimer {
             self.assign(job, held.clone());
         }
         lines
+    }
+
+    /// Only once it is settled what became of the claims before.
+    async fn claim_surely(
+        &mut self,
+        lease: LeaseId,
+        ask: FreeSlots,
+    ) -> Result<Claimed, StoreError> {
+        if self.rounds.is_unsure(lease) {
+            let known = self.running.tokens();
+            let jobs = self.rounds.take_back_unheard(&self.db, lease, &known).await?;
+            if jobs > 0 {
+                tracing::warn!(
+                    jobs,
+                    "a claim was made and its answer lost; the jobs are ready again"
+                );
+            }
+        }
+        self.rounds.claim(&self.db, lease, ask).await
     }
 
     fn assign(&self, job: ClaimedJob, held: Held) {

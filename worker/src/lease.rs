@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,9 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// How long before the end of the lease, by our own clock, a worker that reaches no database counts
 /// itself as lost: enough to kill what runs.
 const SAFETY_MARGIN: Duration = Duration::from_millis(500);
+
+/// After which a sweep is left to the next beat.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
 
 const REOPEN_DELAY: Duration = Duration::from_millis(500);
 
@@ -60,15 +63,18 @@ impl Keeper {
     /// Holds one lease after the other until told to stop, then gives back what the last one held.
     pub(crate) async fn keep(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match queue::open_lease(&self.beats, &self.worker).await {
-                Ok(id) => self.hold(id, &stop).await,
-                Err(error) => {
-                    tracing::warn!(error = chain(&error), "no lease yet");
-                    tokio::select! {
-                        () = tokio::time::sleep(REOPEN_DELAY) => {}
-                        () = stop.cancelled() => {}
-                    }
+            // One that is opened after we gave up waiting expires by itself.
+            match timeout(LEASE_TIME, queue::open_lease(&self.beats, &self.worker)).await {
+                Ok(Ok(id)) => {
+                    self.hold(id, &stop).await;
+                    continue;
                 }
+                Ok(Err(error)) => tracing::warn!(error = chain(&error), "no lease yet"),
+                Err(_) => tracing::warn!("no lease yet: no answer"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REOPEN_DELAY) => {}
+                () = stop.cancelled() => {}
             }
         }
     }
@@ -87,16 +93,15 @@ impl Keeper {
             held.lost.cancel();
             return;
         }
-        match queue::release_lease(&self.beats, id).await {
-            Ok(0) => {}
-            Ok(jobs) => {
+        match timeout(LEASE_TIME, queue::release_lease(&self.beats, id)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(jobs)) => {
                 tracing::info!(jobs, "unfinished jobs given back");
                 self.signals.jobs_pushed();
             }
             // The lease ends by itself; the jobs are late then, not lost.
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "lease not released");
-            }
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "lease not released"),
+            Err(_) => tracing::warn!("lease not released: no answer"),
         }
     }
 
@@ -137,8 +142,10 @@ impl Keeper {
             // Beside the beats: a slow sweep must not cost the lease.
             let (db, signals) = (self.db.clone(), self.signals.clone());
             tokio::spawn(async move {
-                if let Err(error) = sweep(&db, &signals).await {
-                    tracing::warn!(error = chain(&error), "sweep failed");
+                match timeout(SWEEP_PATIENCE, sweep(&db, &signals)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(error = chain(&error), "sweep failed"),
+                    Err(_) => tracing::warn!("sweep failed: no answer"),
                 }
             });
         }

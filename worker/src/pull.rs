@@ -164,17 +164,21 @@ where
     S: Future<Output = Result<T, E>>,
     E: Trouble,
 {
-    loop {
-        match step().await {
-            Err(error) if error.passes() => {
-                tracing::warn!(error = chain(&error), "the database is in trouble");
+    let until_through = async {
+        loop {
+            match step().await {
+                Err(error) if error.passes() => {
+                    tracing::warn!(error = chain(&error), "the database is in trouble");
+                    tokio::time::sleep(TROUBLE_DELAY).await;
+                }
+                done => return done.map_err(Interrupted::Failed),
             }
-            done => return done.map_err(Interrupted::Failed),
         }
-        tokio::select! {
-            () = held.lost.cancelled() => return Err(Interrupted::LeaseLost),
-            () = tokio::time::sleep(TROUBLE_DELAY) => {}
-        }
+    };
+    tokio::select! {
+        done = until_through => done,
+        // Also in the middle of a step: a server that is gone without a word never answers it.
+        () = held.lost.cancelled() => Err(Interrupted::LeaseLost),
     }
 }
 

@@ -9,7 +9,7 @@ use shared::{
     store::{Db, StoreError, partition},
     telemetry::chain,
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -135,12 +135,11 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
 /// and every hour; of several workers, whoever comes first.
 async fn keep_house(db: Db, retention_days: u32) {
     loop {
-        match partition::maintain(&db, retention_days).await {
-            Ok(0) => {}
-            Ok(dropped) => tracing::info!(dropped, "old executions and logs are gone"),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "partitions not maintained");
-            }
+        match timeout(HOUSEKEEPING_EVERY, partition::maintain(&db, retention_days)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(dropped)) => tracing::info!(dropped, "old executions and logs are gone"),
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "partitions not maintained"),
+            Err(_) => tracing::warn!("partitions not maintained: no answer"),
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }

@@ -38,6 +38,11 @@ impl Running {
         Place { running: self.clone(), token: job.claim.token }
     }
 
+    /// Of the claims of everything that runs here.
+    pub(crate) fn tokens(&self) -> Vec<i64> {
+        self.lock().keys().copied().collect()
+    }
+
     /// Ends what runs for `subject`, if it runs here.
     pub(crate) fn cancel(&self, subject: Uuid) {
         self.lock().values().filter(|(of, _)| *of == subject).for_each(|(_, stop)| stop.cancel());

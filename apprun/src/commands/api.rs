@@ -33,6 +33,6 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
         );
     }
     api::serve(state, listener, stop.cancelled_owned()).await;
-    backbone.db.close().await;
+    backbone.close().await;
     Ok(())
 }

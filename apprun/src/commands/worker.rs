@@ -17,6 +17,6 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let worker = backbone.worker(&config, GRACE).await?;
     tracing::info!(slots = config.worker_slots, "the worker takes jobs");
     worker.run(stop).await;
-    backbone.db.close().await;
+    backbone.close().await;
     Ok(())
 }

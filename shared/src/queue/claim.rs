@@ -1,7 +1,8 @@
 //! Claim: as many ready jobs as there is room for, fairly over the tenants and exactly within their
-//! limits. The rules are in the database, `migrations/0005_claim.sql`; here is what a worker brings.
+//! limits. The rules are in the database, `migrations/0008_claim_past_dead_entries.sql`; here is what a
+//! worker brings.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -9,6 +10,7 @@ use super::{
     counters::counters,
     job::{Claim, ClaimedJob, Class},
     lease::LeaseId,
+    marks::Marks,
 };
 use crate::{
     domain::{Plan, RequestId, TenantId},
@@ -61,13 +63,19 @@ impl Default for CallLimits {
     }
 }
 
-/// How a worker claims: the limits that hold, and where its rounds over the tenants ended.
+/// How a worker claims: the limits that hold, where its rounds over the tenants ended, and whether it
+/// knows what became of its last claim.
 #[derive(Debug, Clone)]
 pub struct Rounds {
     limits: CallLimits,
     /// By class.
     ended_at: [Uuid; 3],
     claims: u32,
+    marks: Marks,
+    /// Of the lease; see `take_back_unheard`.
+    epoch: i32,
+    lease: Option<LeaseId>,
+    unheard: bool,
 }
 
 /// What a claim brought.
@@ -84,7 +92,53 @@ pub struct Claimed {
 impl Rounds {
     /// Begins anywhere.
     pub fn new(limits: CallLimits) -> Self {
-        Self { limits, ended_at: [Uuid::nil(); 3], claims: 0 }
+        Self {
+            limits,
+            ended_at: [Uuid::nil(); 3],
+            claims: 0,
+            marks: Marks::new(Instant::now()),
+            epoch: 0,
+            lease: None,
+            unheard: false,
+        }
+    }
+
+    /// True when a claim under this lease was made, or may still be, whose answer did not arrive:
+    /// there may be jobs that only the database knows to be this worker's.
+    pub fn is_unsure(&self, lease: LeaseId) -> bool {
+        self.unheard && self.lease == Some(lease)
+    }
+
+    /// Makes the jobs of claims without an answer ready again; returns how many there were. `known`
+    /// are the tokens of all jobs that this worker holds. A claim that is still on its way takes
+    /// nothing any more, because it names an older epoch.
+    pub async fn take_back_unheard(
+        &mut self,
+        db: &Db,
+        lease: LeaseId,
+        known: &[i64],
+    ) -> Result<u64, StoreError> {
+        // A new one for each try: of two tries, the one that comes late changes nothing.
+        self.epoch += 1;
+        let mut tx = db.begin().await?;
+        // Waits for a claim that is being made under it at this moment.
+        sqlx::query!("select id from q.lease where id = $1 for update", lease.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let taken_back = sqlx::query!(
+            "with newer as (update q.lease set epoch = $2 where id = $1 and epoch < $2 returning id)
+             update q.job set lease_id = null, token = null, claimed_at = null
+             where lease_id in (select id from newer) and token <> all($3)",
+            lease.0,
+            self.epoch,
+            known,
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        self.unheard = false;
+        Ok(taken_back)
     }
 
     /// Takes at most `free` ready jobs. An expired lease gets none.
@@ -99,26 +153,51 @@ impl Rounds {
         let order =
             if self.claims.is_multiple_of(ASYNC_FIRST_EVERY) { [1, 0, 2] } else { [0, 1, 2] };
         let room = [count(free.executions), count(free.background), count(free.builds)];
+        if self.lease.replace(lease) != Some(lease) {
+            self.epoch = 0;
+        }
+        let now = Instant::now();
+        let marks = self.marks.for_claim(now);
+        // Until the answer is here: this future may be dropped on the way.
+        self.unheard = true;
         let rows = sqlx::query_as!(
             Row,
             r#"select job_id, token, kind, subject_id, class as "class!", tenant_id as "tenant_id!",
-                      request_id, attempt, redeliveries, cancel_requested, waited_ms, left_behind
-               from q.claim($1, $2, $3, $4, $5, $6)"#,
+                      function_id, request_id, attempt, redeliveries, cancel_requested, waited_ms,
+                      left_behind
+               from q.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
             lease.0,
+            self.epoch,
             &order,
             &room,
             room[0],
             &self.ended_at,
             self.limits.0,
+            &marks.classes,
+            &marks.tenants,
+            &marks.functions,
+            &marks.ids,
         )
         .fetch_all(db.pool())
         .await?;
+        let claimed = self.take_in(rows, now)?;
+        self.unheard = false;
+        self.marks.claim_ended(claimed.jobs.len() < (free.executions + free.builds) as usize);
+        Ok(claimed)
+    }
+
+    fn take_in(&mut self, rows: Vec<Row>, now: Instant) -> Result<Claimed, StoreError> {
         let mut claimed = Claimed::default();
         for row in rows {
             let class = Class::numbered(row.class)
                 .ok_or_else(|| StoreError::unreadable("a job is of no known class"))?;
             match row.left_behind {
-                None => claimed.jobs.push(row.into_job(class)?),
+                None => {
+                    if let (Some(function), Some(id)) = (row.function_id, row.job_id) {
+                        self.marks.took((class, row.tenant_id, function), id, now);
+                    }
+                    claimed.jobs.push(row.into_job(class)?);
+                }
                 Some(left_behind) => {
                     self.ended_at[class as usize] = row.tenant_id;
                     match class {
@@ -143,6 +222,7 @@ struct Row {
     token: Option<i64>,
     kind: Option<String>,
     subject_id: Option<Uuid>,
+    function_id: Option<Uuid>,
     request_id: Option<Uuid>,
     attempt: Option<i16>,
     redeliveries: Option<i16>,

@@ -10,6 +10,7 @@ mod depth;
 mod group;
 mod job;
 mod lease;
+mod marks;
 mod push;
 mod reap;
 mod settle;

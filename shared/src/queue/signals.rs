@@ -2,18 +2,22 @@
 //!
 //! Hints, never the record: whoever is woken reads the table, and losing every hint only makes
 //! things slower. NOTIFY runs on a connection of its own, after the writer's commit, at most one at
-//! a time, and carries everything that gathered meanwhile.
+//! a time, and carries everything that gathered meanwhile. What this process tells itself goes no
+//! such way: it is there at once.
 
 use std::{
     collections::HashMap,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use sqlx::{Connection, PgConnection, postgres::PgListener};
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -24,8 +28,11 @@ use crate::{store::StoreError, telemetry::chain};
 const JOBS: &str = "apprun_jobs";
 const DONE: &str = "apprun_done";
 const CANCEL: &str = "apprun_cancel";
+/// Says nothing; whoever hears it knows that it hears.
+const ECHO: &str = "apprun_echo";
 
-/// How often a process says something to itself, to hear whether it still hears.
+/// How long a process may hear nothing at all before it says something to hear whether it still
+/// hears. All hear it, so one process does this for the others.
 const ECHO_EVERY: Duration = Duration::from_secs(5);
 
 /// Cancel requests that a slow receiver may fall behind before it misses some.
@@ -40,7 +47,7 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub struct Signals {
     shared: Arc<Shared>,
-    _tasks: Arc<Tasks>,
+    tasks: Arc<Tasks>,
 }
 
 #[derive(Debug)]
@@ -50,6 +57,11 @@ struct Shared {
     watchers: Mutex<HashMap<Uuid, Vec<Arc<Notify>>>>,
     outbox: Mutex<Outbox>,
     outbox_filled: Notify,
+    /// When anything was heard last.
+    heard_at: Mutex<Instant>,
+    /// The server's number of the connection that speaks: what it says was told at home already.
+    voice: AtomicU32,
+    closing: watch::Sender<bool>,
 }
 
 /// What this process has to tell the others.
@@ -61,13 +73,16 @@ struct Outbox {
 }
 
 #[derive(Debug)]
-struct Tasks(Vec<JoinHandle<()>>);
+struct Tasks(Mutex<Vec<JoinHandle<()>>>);
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        lock(&self.0).iter().for_each(JoinHandle::abort);
     }
 }
+
+/// How long `close` waits for a server that does not answer.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Signals {
     /// Opens both connections. Later connection trouble is waited out; nothing is ever lost by it.
@@ -84,32 +99,46 @@ impl Signals {
             watchers: Mutex::default(),
             outbox: Mutex::default(),
             outbox_filled: Notify::new(),
+            heard_at: Mutex::new(Instant::now()),
+            voice: AtomicU32::new(0),
+            closing: watch::Sender::new(false),
         });
-        let line = Line {
-            url: url.to_owned(),
-            echo: format!("apprun_echo_{}", Uuid::new_v4().simple()),
-            echo_every,
-            shared: shared.clone(),
-        };
+        let line = Line { url: url.to_owned(), echo_every, shared: shared.clone() };
         let (voice, ear) = (line.open_voice().await?, line.open_ear().await?);
         let tasks = vec![tokio::spawn(line.clone().speak(voice)), tokio::spawn(line.listen(ear))];
-        Ok(Self { shared, _tasks: Arc::new(Tasks(tasks)) })
+        Ok(Self { shared, tasks: Arc::new(Tasks(Mutex::new(tasks))) })
+    }
+
+    /// Says what is still to be said and closes both connections; for all handles. What is said
+    /// later is heard by nobody.
+    pub async fn close(&self) {
+        self.shared.closing.send_replace(true);
+        let tasks = mem::take(&mut *lock(&self.tasks.0));
+        for mut task in tasks {
+            if timeout(CLOSE_PATIENCE, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
     }
 
     /// Says that jobs were pushed. Call it after the commit.
     pub fn jobs_pushed(&self) {
+        self.shared.jobs_waiting.notify_one();
         lock(&self.shared.outbox).jobs_pushed = true;
         self.shared.outbox_filled.notify_one();
     }
 
     /// Says that an execution or build has reached its final state. Call it after the commit.
     pub fn finished(&self, subject: Uuid) {
+        wake_watchers(&self.shared, [subject].into_iter());
         lock(&self.shared.outbox).done.push(subject);
         self.shared.outbox_filled.notify_one();
     }
 
     /// Asks whoever runs the job about `subject` to end it. Call it after the commit.
     pub fn cancel_requested(&self, subject: Uuid) {
+        // Nobody here may want to know, which is no error.
+        let _ = self.shared.cancels.send(subject);
         lock(&self.shared.outbox).cancel.push(subject);
         self.shared.outbox_filled.notify_one();
     }
@@ -180,8 +209,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug, Clone)]
 struct Line {
     url: String,
-    /// A channel that nobody else listens to.
-    echo: String,
     echo_every: Duration,
     shared: Arc<Shared>,
 }
@@ -191,20 +218,31 @@ impl Line {
         let mut voice = PgConnection::connect(&self.url).await?;
         // A notice needs no flush to disk: it is a hint about rows that are already durable.
         sqlx::query("set synchronous_commit = off").execute(&mut voice).await?;
+        let number: i32 =
+            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut voice).await?;
+        self.shared.voice.store(number.unsigned_abs(), Relaxed);
         Ok(voice)
     }
 
     async fn open_ear(&self) -> Result<PgListener, sqlx::Error> {
         let mut ear = PgListener::connect(&self.url).await?;
-        ear.listen_all([JOBS, DONE, CANCEL, &self.echo]).await?;
+        ear.listen_all([JOBS, DONE, CANCEL, ECHO]).await?;
         Ok(ear)
     }
 
     async fn speak(self, mut voice: PgConnection) {
+        let mut closing = self.shared.closing.subscribe();
+        let mut echoed_at = Instant::now();
         loop {
-            let filled = timeout(self.echo_every, self.shared.outbox_filled.notified()).await;
+            let echo_at = self.echo_at(echoed_at);
+            let is_closing = tokio::select! {
+                () = self.shared.outbox_filled.notified() => false,
+                () = tokio::time::sleep_until(echo_at) => false,
+                // The sender lives as long as this task.
+                _ = closing.wait_for(|is_closing| *is_closing) => true,
+            };
             let outbox = mem::take(&mut *lock(&self.shared.outbox));
-            let is_echo = filled.is_err();
+            let is_echo = !is_closing && self.echo_at(echoed_at) <= Instant::now();
             while let Err(error) = self.deliver(&mut voice, &outbox, is_echo).await {
                 tracing::warn!(error = chain(&error), "failed to send wake-ups");
                 tokio::time::sleep(RECONNECT_DELAY).await;
@@ -212,7 +250,22 @@ impl Line {
                     voice = fresh;
                 }
             }
+            if is_closing {
+                // It ends with us anyway; the server's log is quieter so.
+                let _ = voice.close().await;
+                return;
+            }
+            if is_echo {
+                echoed_at = Instant::now();
+            }
         }
+    }
+
+    /// A little later in some processes than in others, so that one speaks and the rest hear it.
+    fn echo_at(&self, echoed_at: Instant) -> Instant {
+        let share = self.shared.voice.load(Relaxed) % 16;
+        let heard_or_said = (*lock(&self.shared.heard_at)).max(echoed_at);
+        heard_or_said + self.echo_every + self.echo_every * share / 64
     }
 
     /// Fails as well when the other end does not answer in time.
@@ -230,7 +283,7 @@ impl Line {
         notices.extend(outbox.done.chunks(IDS_PER_NOTICE).map(|done| (DONE, ids(done))));
         notices.extend(outbox.cancel.chunks(IDS_PER_NOTICE).map(|cancel| (CANCEL, ids(cancel))));
         if is_echo {
-            notices.push((&self.echo, String::new()));
+            notices.push((ECHO, String::new()));
         }
         for (channel, payload) in notices {
             let notice = sqlx::query!("select pg_notify($1, $2)", channel, payload);
@@ -242,9 +295,19 @@ impl Line {
     }
 
     async fn listen(self, mut ear: PgListener) {
+        let mut closing = self.shared.closing.subscribe();
         loop {
-            match timeout(self.patience(), ear.try_recv()).await {
-                Ok(Ok(Some(notice))) => self.hear(notice.channel(), notice.payload()),
+            let heard = tokio::select! {
+                heard = timeout(self.patience(), ear.try_recv()) => heard,
+                _ = closing.wait_for(|is_closing| *is_closing) => return,
+            };
+            match heard {
+                Ok(Ok(Some(notice))) => {
+                    *lock(&self.shared.heard_at) = Instant::now();
+                    if notice.process_id() != self.shared.voice.load(Relaxed) {
+                        self.hear(notice.channel(), notice.payload());
+                    }
+                }
                 // The connection broke and hints may be lost: everybody looks for themselves.
                 Ok(Ok(None)) => wake_everybody(&self.shared),
                 Ok(Err(error)) => {

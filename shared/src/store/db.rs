@@ -1,12 +1,14 @@
 //! The database handle: a bounded pool, transactions, and the embedded migrations.
 
-use std::{str::FromStr, time::Duration};
+use std::{io::ErrorKind, str::FromStr, time::Duration};
 
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
+
+use tokio::time::timeout;
 
 use crate::domain::{TenantId, UnknownWord};
 
@@ -101,6 +103,9 @@ impl Db {
     /// How long a caller may wait for a free connection before it is told that the platform is full.
     const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// How long a connection may lie unused before it is asked for a sign of life.
+    const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
     /// What every session asks for. No statement here wants to read a whole table, whatever the
     /// statistics of one that was just empty suggest; and a process that is stopped in the middle of
     /// a transaction must not hold its locks longer than a lease lives.
@@ -123,6 +128,25 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Self::ACQUIRE_TIMEOUT)
+            // A trip to the server for each statement is one too many for a connection that worked a
+            // moment ago; should it be gone after all, the statement fails and is tried again.
+            .test_before_acquire(false)
+            .before_acquire(|connection, idle| {
+                Box::pin(async move {
+                    match idle.idle_for < Self::TRUSTED_FOR {
+                        true => Ok(true),
+                        false => connection.ping().await.map(|()| true),
+                    }
+                })
+            })
+            // The pool asks each connection that comes back for a sign of life, and would wait for it
+            // for ever if the other end is gone without a word.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let alive = timeout(Self::ACQUIRE_TIMEOUT, connection.ping()).await;
+                    alive.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?.map(|()| true)
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Self { pool })

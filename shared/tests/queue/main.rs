@@ -8,5 +8,7 @@ mod fair;
 mod fixture;
 mod growth;
 mod planner;
+mod properties;
 mod retry;
 mod signals;
+mod unheard;

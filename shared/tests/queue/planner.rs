@@ -39,7 +39,8 @@ fn claim(lease: LeaseId) -> String {
     let nobody = "'00000000-0000-0000-0000-000000000000'";
     let lease = lease.0;
     format!(
-        "select * from q.claim({lease}, '{{0,1}}', '{{10,10,0}}', 10, array_fill({nobody}::uuid, '{{3}}'), '{{}}')"
+        "select * from q.claim({lease}, 0, '{{0,1}}', '{{10,10,0}}', 10, array_fill({nobody}::uuid, '{{3}}'), '{{}}',
+                               '{{}}', '{{}}', '{{}}', '{{}}')"
     )
 }
 

@@ -19,6 +19,41 @@ async fn a_push_wakes_a_claimer_in_another_process() {
 }
 
 #[tokio::test]
+async fn what_a_process_tells_itself_needs_no_database() {
+    let q = Fixture::new().await;
+    let proxy = Proxy::before(q.database.url()).await;
+    let here = Signals::connect(proxy.url()).await.unwrap();
+    proxy.silence();
+    let subject = Uuid::now_v7();
+    let (mut watch, mut cancels) = (here.watch(subject), here.cancel_requests());
+    here.jobs_pushed();
+    here.jobs_waiting().await;
+    here.cancel_requested(subject);
+    assert_eq!(cancels.recv().await.unwrap(), subject);
+    here.finished(subject);
+    assert!(watch.changed(Instant::now() + Duration::from_secs(60)).await);
+}
+
+#[tokio::test]
+async fn closing_says_what_is_left_to_say_and_leaves_no_connection() {
+    let q = Fixture::new().await;
+    let there = Signals::connect(q.database.url()).await.unwrap();
+    let here = Signals::connect(q.database.url()).await.unwrap();
+    let subject = Uuid::now_v7();
+    let mut heard = there.cancel_requests();
+    here.cancel_requested(subject);
+    here.close().await;
+    assert_eq!(heard.recv().await.unwrap(), subject);
+    there.close().await;
+    let connections = "select count(*) from pg_stat_activity
+                       where datname = current_database() and query ~* 'listen|pg_notify'
+                         and query not like '%pg_stat_activity%'";
+    while sqlx::query_scalar::<_, i64>(connections).fetch_one(&q.sql).await.unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn the_end_of_an_execution_wakes_everybody_who_watches_it() {
     let q = Fixture::new().await;
     let here = Signals::connect(q.database.url()).await.unwrap();

@@ -1,6 +1,6 @@
 # What people type. Each target is a few lines that call cargo or a script; nothing else is hidden.
 
-.PHONY: help demo dev test check setup generate bench chaos test-cgroup2
+.PHONY: help demo dev test check setup generate bench chaos soak-sandbox test-cgroup2
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,10 @@ bench: setup ## the promised numbers, each beside a baseline of the same run
 
 chaos: setup ## ten minutes of killed workers and restarted databases; the short form is part of test
 	APPRUN_CHAOS_SECONDS=600 cargo test --package worker --test chaos -- --nocapture
+
+soak-sandbox: setup ## ten thousand calls leave worker and spawner as they were; the short form is part of test
+	APPRUN_SOAK_CALLS=10000 scripts/as-root.sh cargo test --package sandbox --test sandbox \
+		leaks::thousands_of_calls_leave_everything_as_it_was -- --exact --nocapture
 
 test-cgroup2: setup ## the sandbox's tests in a virtual machine with pure cgroup v2; takes minutes
 	scripts/as-root.sh sandbox/tests/cgroup2/run

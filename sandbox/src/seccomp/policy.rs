@@ -38,6 +38,7 @@ fn rows(profile: Profile) -> Vec<(u32, Action)> {
     add(ALLOWED, Action::Allow);
     add(FATAL, Action::Kill);
     add(ABSENT, Action::Refuse(ENOSYS as u16));
+    add(&[SYS_mmap], Action::AllowIf(ORDINARY_PAGES));
     add(&[SYS_clone], Action::AllowIf(CLONE_WITHOUT_NAMESPACES));
     add(&[SYS_socketpair], Action::AllowIf(LOCAL_SOCKETPAIR));
     add(&[SYS_ioctl], Action::AllowIf(HARMLESS_IOCTLS));
@@ -73,6 +74,8 @@ const NAMESPACE_FLAGS: u64 = (CLONE_NEWNS
     | CLONE_NEWNET) as u64
     | 0x80; // CLONE_NEWTIME
 
+/// Huge pages come from a pool of the host's that no memory limit counts.
+const ORDINARY_PAGES: &[&[Arg]] = &[&[arg(3, MAP_HUGETLB as u64, 0)]];
 const CLONE_WITHOUT_NAMESPACES: &[&[Arg]] = &[&[arg(0, NAMESPACE_FLAGS, 0)]];
 const LOCAL_SOCKETPAIR: &[&[Arg]] = &[&[int(0, AF_UNIX as u64)]];
 const LAUNCH: &[&[Arg]] = &[&[int(0, LAUNCH_FD as u64), int(4, AT_EMPTY_PATH as u64)]];
@@ -118,7 +121,7 @@ const FCNTL_WITHOUT_LOCKS: &[&[Arg]] = &[
 #[rustfmt::skip]
 const ALLOWED: &[c_long] = &[
     // Memory
-    SYS_brk, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mincore, SYS_msync,
+    SYS_brk, SYS_mprotect, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mincore, SYS_msync,
     SYS_mlock, SYS_munlock, SYS_membarrier,
     // Reading and writing
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev,

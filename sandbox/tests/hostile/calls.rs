@@ -19,6 +19,7 @@ pub fn try_forbidden(_: &[String]) {
     attempt_call("setresuid", 117, &[0, 0, 0]);
     attempt_call("capset", 126, &[0, 0]);
     attempt_call("mknod-block", 133, &[text(b"/tmp/disk\0"), 0o060600, 0xfe00]);
+    attempt_call("mknod-char", 133, &[text(b"/tmp/memory\0"), 0o020600, 0x0101]);
     attempt_call("chown", 92, &[text(b"/tmp\0"), 0, 0]);
     attempt_call("seccomp", 317, &[1, 0, 0]);
     attempt_call("prctl-dumpable", 157, &[4, 1]);
@@ -103,6 +104,15 @@ pub fn wrong_architecture(_: &[String]) {
 
 pub fn x32(_: &[String]) {
     attempt_call("x32-getpid", 0x4000_0000 + 39, &[]);
+}
+
+/// A page of the kernel's with three old calls; the filter is asked there too.
+pub fn vsyscall(_: &[String]) {
+    attempt("vsyscall-time", || {
+        let time: extern "C" fn(usize) -> i64 =
+            unsafe { std::mem::transmute(0xffff_ffff_ff60_0400_usize) };
+        time(0)
+    });
 }
 
 /// In the main process.

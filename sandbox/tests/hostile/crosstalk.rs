@@ -49,6 +49,11 @@ pub fn find_secret(_: &[String]) {
     if umask != 0o022 {
         println!("found umask {umask:o}");
     }
+    // The call answers 20 - nice.
+    let priority = call(140, &[0, 0]);
+    if priority != 20 {
+        println!("found priority {priority}");
+    }
     let own = unsafe { getpid() };
     if own != 2 {
         println!("found pid {own}");

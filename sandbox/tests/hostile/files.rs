@@ -54,6 +54,9 @@ pub fn sparse(_: &[String]) {
     let file = File::create("/tmp/sparse").unwrap();
     let result = file.set_len(10 << 40).map_err(|error| error.raw_os_error().unwrap());
     println!("{result:?}");
+    let (all, at_once) = (0, 10 << 40);
+    let allocated = call(285, &[file.as_raw_fd() as usize, all, 0, at_once]);
+    println!("{allocated} {}", errno());
 }
 
 /// Not ignoring the signal.
@@ -120,6 +123,8 @@ pub fn run_written_program(_: &[String]) {
     let file = File::open("/tmp/program").unwrap();
     let fd = file.as_raw_fd() as usize;
     attempt_call("execve", 59, &[text(b"/tmp/program\0"), 0, 0]);
+    call(90, &[text(b"/tmp/program\0"), 0o6755]);
+    attempt_call("execve-setuid", 59, &[text(b"/tmp/program\0"), 0, 0]);
     attempt_call("execveat", 322, &[fd, text(b"\0"), 0, 0, 0x1000]);
     attempt("execveat-launch-number", || {
         call(33, &[fd, 100]);

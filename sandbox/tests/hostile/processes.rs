@@ -96,6 +96,28 @@ pub fn parent_of_a_stopped_child(_: &[String]) {
     wait(child);
 }
 
+/// Signals that are blocked stay in memory of the kernel's; timers reserve theirs ahead.
+pub fn queue_signals(_: &[String]) {
+    const BLOCK: usize = 0;
+    const NUMBER: usize = 40;
+    let set = [1_u64 << (NUMBER - 1)];
+    call(14, &[BLOCK, set.as_ptr() as usize, 0, 8]);
+    // struct siginfo: si_signo, si_errno, si_code (SI_QUEUE).
+    let info = [NUMBER as i32, 0, -1].into_iter().chain([0; 29]).collect::<Vec<i32>>();
+    let own = unsafe { getpid() } as usize;
+    let mut queued = 0;
+    while queued < 1_000_000 && call(129, &[own, NUMBER, info.as_ptr() as usize]) == 0 {
+        queued += 1;
+    }
+    println!("queued={queued} errno={}", errno());
+    let mut timers = 0;
+    let mut id = 0_i32;
+    while timers < 1_000_000 && call(222, &[1, 0, &raw mut id as usize]) == 0 {
+        timers += 1;
+    }
+    println!("timers={timers} errno={}", errno());
+}
+
 pub fn signal_storm(_: &[String]) {
     unsafe { signal(40, IGNORE) };
     for _ in 0..200_000 {

@@ -73,6 +73,17 @@ async fn what_is_not_a_plain_small_file_is_not_taken_out() {
 }
 
 #[tokio::test]
+async fn a_file_is_taken_out_when_nobody_is_left_who_could_change_it() {
+    let outcome = build_alone(build("hold-lease")).await;
+
+    assert_eq!(outcome.stdout, b"held\n");
+    // None if it had been opened while the holder of the lease was alive.
+    let mut collected = String::new();
+    outcome.collected.expect("taken out").read_to_string(&mut collected).unwrap();
+    assert_eq!(collected, "honest");
+}
+
+#[tokio::test]
 async fn nobody_changes_the_file_after_it_was_taken_out() {
     let outcome = build_alone(build("rewrite-in-background")).await;
 

@@ -8,12 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::{assert_nothing_left, attack, groups_of, is_alone, run, start_primed};
 
-/// Each round leaves processes and files behind, fails, is killed, or is dropped.
-const ROUNDS: usize = 500;
+/// `make soak-sandbox` asks for more.
+fn calls() -> usize {
+    std::env::var("APPRUN_SOAK_CALLS").map_or(2000, |calls| calls.parse().unwrap())
+}
 
 #[derive(Debug, PartialEq)]
 struct Holdings {
     worker_descriptors: usize,
+    worker_threads: usize,
     spawner_descriptors: usize,
     spawner_threads: usize,
     children_of_spawner: usize,
@@ -27,6 +30,7 @@ impl Holdings {
             fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children")).unwrap();
         Holdings {
             worker_descriptors: count("/proc/self/fd".into()),
+            worker_threads: count("/proc/self/task".into()),
             spawner_descriptors: count(format!("/proc/{spawner}/fd")),
             spawner_threads: count(format!("/proc/{spawner}/task")),
             children_of_spawner: children.split_whitespace().count(),
@@ -46,16 +50,21 @@ async fn thousands_of_calls_leave_everything_as_it_was() {
         return;
     }
     let sandbox = start_primed(4, 2).await;
-    mixed_calls(&sandbox, 20).await;
+    mixed_calls(&sandbox, 100).await;
     rest(&sandbox).await;
-    let (before, memory) = (Holdings::of(&sandbox), resident_kib(sandbox.spawner_pid()));
+    let before = Holdings::of(&sandbox);
+    let processes = [("worker", std::process::id()), ("spawner", sandbox.spawner_pid())];
+    let memory = processes.map(|(_, pid)| resident_kib(pid));
 
-    mixed_calls(&sandbox, ROUNDS).await;
+    mixed_calls(&sandbox, calls()).await;
 
     rest(&sandbox).await;
     assert_eq!(Holdings::of(&sandbox), before);
-    let grown = resident_kib(sandbox.spawner_pid()).saturating_sub(memory);
-    assert!(grown < 512, "the spawner grew by {grown} KiB");
+    for ((name, pid), before) in processes.into_iter().zip(memory) {
+        let now = resident_kib(pid);
+        println!("{name}: {before} KiB, after {} calls {now} KiB", calls());
+        assert!(now.saturating_sub(before) < 512, "the {name} grew from {before} to {now} KiB");
+    }
     sandbox.stop().await;
 }
 
@@ -64,11 +73,12 @@ async fn rest(sandbox: &Sandbox) {
     sandbox.primed().await;
 }
 
-/// Four calls a round, at the same time.
-async fn mixed_calls(sandbox: &Sandbox, rounds: usize) {
-    for _ in 0..rounds {
+/// Four calls at a time: they leave processes behind, fail, or are killed.
+async fn mixed_calls(sandbox: &Sandbox, count: usize) {
+    const KINDS: [&str; 4] = ["exit 0", "daemons 2", "violate", "sleep"];
+    for _ in 0..count / KINDS.len() {
         let mut calls = JoinSet::new();
-        for name in ["exit 0", "daemons 2", "violate", "sleep"] {
+        for name in KINDS {
             let sandbox = sandbox.clone();
             let mut program = attack(name);
             program.limits.wall_time = match name {

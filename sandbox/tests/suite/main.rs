@@ -11,6 +11,7 @@ mod faults;
 mod images;
 mod leaks;
 mod lifetime;
+mod neighbours;
 mod refusal;
 mod resources;
 mod tools;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::{Ended, KillReason, Limits, Outcome, Program};
 
-use crate::common::{assert_results, attack, limits, results, run_alone, text};
+use crate::common::{assert_results, attack, limits, results, run, run_alone, start, text};
 
 fn limited(name: &str, change: impl FnOnce(&mut Limits)) -> Program {
     let mut program = attack(name);
@@ -61,7 +61,7 @@ async fn a_child_killed_for_memory_is_not_hidden_by_its_parent() {
 
 #[tokio::test]
 async fn address_space_alone_costs_nothing() {
-    assert_eq!(text(run_alone(attack("reserve")).await), "reserve=ok\n");
+    assert_eq!(text(run_alone(attack("reserve")).await), "reserve=ok\nalive\n");
 }
 
 #[tokio::test]
@@ -70,6 +70,7 @@ async fn memory_cannot_be_locked() {
 
     assert_eq!(results["mlock"], "12");
     assert_eq!(results["mlockall"], "EPERM");
+    assert_eq!(results["huge-pages"], "EPERM");
 }
 
 #[tokio::test]
@@ -78,11 +79,13 @@ async fn descriptors_end_at_the_limit() {
 }
 
 #[tokio::test]
-async fn pipe_buffers_are_bounded_by_descriptors_and_memory() {
-    let outcome = run_alone(attack("pipes-full")).await;
+async fn pipe_and_socket_buffers_are_bounded_by_descriptors_and_memory() {
+    for name in ["pipes-full", "socket-pairs-full"] {
+        let outcome = run_alone(attack(name)).await;
 
-    let expected = [Ended::Exited(0), Ended::Killed(KillReason::OutOfMemory)];
-    assert!(expected.contains(&outcome.ended), "{:?}", outcome.ended);
+        let expected = [Ended::Exited(0), Ended::Killed(KillReason::OutOfMemory)];
+        assert!(expected.contains(&outcome.ended), "{name}: {:?}", outcome.ended);
+    }
 }
 
 #[tokio::test]
@@ -129,6 +132,27 @@ async fn a_signal_storm_is_survived() {
 }
 
 #[tokio::test]
+async fn queued_signals_and_timers_are_bounded() {
+    // The limit on pending signals, of which the timers find nothing left; 11: EAGAIN.
+    let text = text(run_alone(attack("queue-signals")).await);
+
+    assert_eq!(text, "queued=1024 errno=11\ntimers=0 errno=11\n");
+}
+
+#[tokio::test]
+async fn peak_memory_is_the_runs_own() {
+    let sandbox = start().await;
+    let mut program = attack("work");
+    program.limits.pids = 32;
+
+    let large = run(&sandbox, program).await.usage.peak_memory_bytes;
+    let small = run(&sandbox, attack("exit 0")).await.usage.peak_memory_bytes;
+
+    assert!(large > 20 << 20 && small < 8 << 20, "{large} {small}");
+    sandbox.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_disk_and_too_many_files_are_named() {
     for name in ["fill-disk", "fill-inodes"] {
         let outcome = run_alone(attack(name)).await;
@@ -148,7 +172,7 @@ async fn a_file_over_its_limit_is_named() {
 
 #[tokio::test]
 async fn a_sparse_file_is_refused() {
-    assert_eq!(text(run_alone(attack("sparse")).await), "Err(27)\n");
+    assert_eq!(text(run_alone(attack("sparse")).await), "Err(27)\n-1 27\n");
 }
 
 #[tokio::test]

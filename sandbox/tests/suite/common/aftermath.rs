@@ -51,7 +51,17 @@ impl Group {
 
 /// Names of processes with a user id of that block, but for dead orphans that are the host's to reap.
 pub(crate) fn processes_of(first_uid: u32) -> Vec<String> {
-    let mut names = Vec::new();
+    found(first_uid).into_iter().map(|(_, name)| name).collect()
+}
+
+/// Process ids of the programs that run in that block.
+pub(crate) fn programs_of(first_uid: u32) -> Vec<u32> {
+    let programs = found(first_uid).into_iter().filter(|(_, name)| name.starts_with("hostile"));
+    programs.map(|(pid, _)| pid).collect()
+}
+
+fn found(first_uid: u32) -> Vec<(u32, String)> {
+    let mut processes = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         // Gone in between, or not a process.
         let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
@@ -60,10 +70,11 @@ pub(crate) fn processes_of(first_uid: u32) -> Vec<String> {
         let uid = field("Uid:").split_whitespace().next().and_then(|uid| uid.parse::<u32>().ok());
         let orphaned = field("State:").trim().starts_with('Z') && field("PPid:").trim() == "1";
         if !orphaned && uid.is_some_and(|uid| (first_uid..first_uid + BLOCK_UIDS).contains(&uid)) {
-            names.push(format!("{} {}", field("Name:").trim(), field("State:").trim()));
+            let name = format!("{} {}", field("Name:").trim(), field("State:").trim());
+            processes.push((field("Pid:").trim().parse().unwrap(), name));
         }
     }
-    names
+    processes
 }
 
 /// The instance's own groups in every hierarchy.

@@ -5,7 +5,7 @@ mod aftermath;
 mod go;
 mod programs;
 
-pub(crate) use aftermath::{Group, assert_nothing_left, groups_of, processes_of};
+pub(crate) use aftermath::{Group, assert_nothing_left, groups_of, processes_of, programs_of};
 pub(crate) use go::go_root;
 pub(crate) use programs::{attack, hostile, limits, rust_root};
 

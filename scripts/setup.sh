@@ -3,7 +3,8 @@
 # nothing, quickly, when nothing is missing. As root, or as a user who may use sudo.
 #
 # Expected to be there: Rust by rustup, make, a C compiler. Installed if missing: the PostgreSQL
-# server's programs (no server is started), a Go toolchain, and Rust's musl target.
+# server's programs and redis-server for tests (no server is started), a Go toolchain, and Rust's musl
+# target.
 set -euo pipefail
 
 # The oldest versions that do.
@@ -108,6 +109,20 @@ PYTHON
   go_is_new_enough "$TOOLCHAINS/go/bin/go" || fail "the Go toolchain that was fetched does not run"
 }
 
+# For tests: rate limits are counted in Redis where one is configured. Debian's package would start a
+# server of its own; policy-rc.d is how a system forbids that.
+install_redis() {
+  say "installing redis-server, for tests (no server is started)"
+  local policy=/usr/sbin/policy-rc.d forbidden=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod +x "$policy"
+    forbidden=yes
+  fi
+  install_packages redis-server
+  [ -z "$forbidden" ] || as_root rm "$policy"
+}
+
 has_musl_target() {
   [ -d "$(rustc --print sysroot)/lib/rustlib/$(uname -m)-unknown-linux-musl" ]
 }
@@ -120,5 +135,6 @@ install_musl_target() {
 
 check_basics
 has_postgres || install_postgres
+command -v redis-server >/dev/null || install_redis
 has_go || install_go
 has_musl_target || install_musl_target

@@ -80,7 +80,10 @@ pub(crate) async fn read(
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(max)),
         Ok(Err(_)) => Err(malformed("the body ended before its announced length")),
-        Err(_) => Err(malformed("the body did not arrive in time")),
+        Err(_) => {
+            let message = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
+            Err(Problem::new(ErrorCode::RequestTimeout, message))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    config::{FunctionSettings, Registration, Secret},
+    config::{FunctionSettings, RateLimits, Registration, Secret},
     domain::Plan,
 };
 
@@ -14,6 +14,12 @@ pub struct ApiConfig {
     pub jwt_secret: Secret,
     /// Of new tenants.
     pub default_plan: Plan,
+    /// Requests a minute; None when they are not limited.
+    pub rate_limits: Option<RateLimits>,
+    /// Where requests are counted over several processes.
+    pub redis_url: Option<Secret>,
+    /// Requests worked on at once; more are told to come again.
+    pub max_requests: usize,
     /// Who may register.
     pub registration: Registration,
     /// What a function gets, and what it may ask for.

@@ -13,11 +13,18 @@ use poem::{
     Endpoint, Request, Response, Result,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use serde_json::{Value, json};
 use shared::domain::{Actor, ErrorCode, RequestId};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::{answer::Data, offered::Offered, problem::Problem, query};
+use crate::{
+    answer::Data,
+    headers,
+    limits::{Allowance, Refused},
+    offered::Offered,
+    problem::Problem,
+    query,
+};
 
 /// Carries the request id, both ways. A client may send its own, `req-` and a UUID or the UUID
 /// alone; anything else is replaced.
@@ -35,19 +42,43 @@ pub(crate) struct Visit {
     pub(crate) request: RequestId,
     /// Set by whoever checks the token; for the log.
     pub(crate) actor: Arc<OnceLock<Actor>>,
+    /// What is left of this minute; for the headers.
+    allowance: Arc<OnceLock<Allowance>>,
+}
+
+impl Visit {
+    fn new(request: RequestId) -> Self {
+        Self { request, actor: Arc::default(), allowance: Arc::default() }
+    }
+
+    /// Takes down what is left of this minute, also of one that is used up.
+    pub(crate) fn note(&self, counted: Result<Option<Allowance>, Refused>) -> Result<(), Problem> {
+        let allowance = match &counted {
+            Ok(allowance) => *allowance,
+            Err(Refused::Limit(allowance)) => Some(*allowance),
+            Err(Refused::Unknown(_)) => None,
+        };
+        if let Some(allowance) = allowance {
+            // Whoever was counted first is who the headers are about.
+            let _ = self.allowance.set(allowance);
+        }
+        Ok(counted.map(drop)?)
+    }
 }
 
 /// Wraps all routes.
 pub(crate) struct Door<E> {
     pub(crate) routes: E,
     pub(crate) offered: Offered,
+    /// One for each request that may be worked on at once.
+    pub(crate) places: Semaphore,
 }
 
 impl<E: Endpoint> Endpoint for Door<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let visit = Visit { request: request_id(&request), actor: Arc::default() };
+        let visit = Visit::new(request_id(&request));
         let mut line = LogLine::begin(&request, visit.clone());
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.request);
@@ -56,14 +87,23 @@ impl<E: Endpoint> Endpoint for Door<E> {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
         };
-        let response = seal(self.explain(response, &line), visit.request);
+        let mut response = seal(self.explain(response, &line), visit.request);
+        headers::add(&mut response, visit.allowance.get());
         line.end(response.status());
         Ok(response)
     }
 }
 
 impl<E: Endpoint> Door<E> {
+    /// Works on a request if there is room. Whether this process is well is always told: whoever
+    /// asks that must not take a busy one for a dead one.
     async fn carry_out(&self, request: Request) -> Response {
+        let is_about_health = matches!(request.uri().path(), "/health" | "/ready");
+        let place = self.places.try_acquire();
+        if place.is_err() && !is_about_health {
+            let message = "this process works on as many requests as it can; try again";
+            return response_to(Problem::overloaded(message));
+        }
         match query::check(&request, &self.offered) {
             Ok(()) => self.routes.get_response(request).await,
             Err(problem) => response_to(problem),
@@ -139,18 +179,8 @@ fn refuse(response: &mut Response, problem: &Problem, request: RequestId) {
         tracing::error!(request_id = %request, code = problem.code.as_str(), cause, "request failed");
     }
     let status = problem.status();
-    let envelope = json!({
-        "success": false,
-        "code": status.as_u16(),
-        "error": {
-            "code": problem.code.as_str(),
-            "message": problem.message,
-            "details": Value::Object(problem.details.clone()),
-        },
-        "request_id": request.to_string(),
-    });
     response.set_status(status);
-    set_json(response, envelope.to_string());
+    set_json(response, problem.envelope(request));
     if let Some(seconds) = problem.retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -221,6 +251,7 @@ mod tests {
     };
 
     use poem::endpoint::make_sync;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -253,7 +284,7 @@ mod tests {
     }
 
     fn door<E>(routes: E) -> Door<E> {
-        Door { routes, offered: Offered::default() }
+        Door { routes, offered: Offered::default(), places: Semaphore::new(1) }
     }
 
     /// Sends a request full of secrets; gives back the answer and what was logged.

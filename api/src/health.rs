@@ -1,7 +1,10 @@
 //! Whether this process is well: `/health` says so and never refuses, `/ready` refuses while
 //! requests cannot be served. Both without a token, `/health` also without the envelope.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use poem_openapi::OpenApi;
 
@@ -81,9 +84,13 @@ impl Health {
 
     /// Whether requests can be served
     ///
-    /// For load balancers: 503 while the database cannot be asked.
+    /// For load balancers: 503 while the database cannot be asked, and once the process was told to
+    /// stop.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self, state: ApiState) -> Result<Okay<Readiness>, Problem> {
+        if state.stopping.load(Ordering::Relaxed) {
+            return Err(Problem::overloaded("this process is stopping"));
+        }
         ping(&state).await?;
         Ok(Okay::new(Readiness { status: "ready" }))
     }

@@ -10,12 +10,13 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 use shared::{
-    domain::{ErrorCode, Role},
+    domain::{ErrorCode, RequestId, Role},
     store::StoreError,
     telemetry::chain,
 };
 
 use crate::{
+    errors,
     permission::Action,
     shape::{FieldError, Shape, inline, view},
 };
@@ -112,6 +113,17 @@ impl Problem {
         Self { cause: Some(cause.into()), ..problem }
     }
 
+    /// The envelope of the answer, its keys in the order in which those of a success come.
+    pub(crate) fn envelope(&self, request: RequestId) -> String {
+        let (status, code) = (self.code.http_status(), self.code);
+        let message = Value::from(self.message.as_str());
+        let details = Value::Object(self.details.clone());
+        let docs = errors::page_path(code);
+        format!(
+            r#"{{"success":false,"code":{status},"error":{{"code":"{code}","message":{message},"details":{details},"docs":"{docs}"}},"request_id":"{request}"}}"#
+        )
+    }
+
     /// The HTTP status it answers with.
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -146,6 +158,8 @@ view! {
         message: String = "there is no such function",
         /// What the code stands for, as data.
         details: Details = json!({}),
+        /// The page about this code, on this server.
+        docs: String = "/docs/errors/FUNC_NOT_FOUND",
     }
 }
 
@@ -183,6 +197,7 @@ impl ApiResponse for Problem {
                 "code": "INTERNAL",
                 "message": "something went wrong on our side; the request id leads to it in the log",
                 "details": {},
+                "docs": "/docs/errors/INTERNAL",
             },
             "request_id": "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
         });

@@ -1,12 +1,16 @@
 //! The table of contents: every route, and the document that describes them.
 
-use poem::{Endpoint, EndpointExt, Route};
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, Route, get};
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
+use tokio::sync::Semaphore;
+
 use crate::{
-    ApiState, auth::Auth, door::Door, executions::Executions, functions::Functions, health::Health,
-    invitations::Invitations, members::Members, offered::Offered, project_tokens::ProjectTokens,
-    projects::Projects,
+    ApiState, auth::Auth, door::Door, errors, executions::Executions, functions::Functions,
+    health::Health, idempotency::Idempotent, invitations::Invitations, members::Members,
+    offered::Offered, project_tokens::ProjectTokens, projects::Projects,
 };
 
 /// All routes behind the door.
@@ -15,8 +19,14 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
     let offered = Offered::by(&APIS);
     let document = service.spec_endpoint();
     let docs = service.swagger_ui();
-    let routes = Route::new().at("/openapi.json", document).nest("/docs", docs).nest("/", service);
-    Door { routes: routes.data(state), offered }
+    let places = Semaphore::new(state.config.max_requests);
+    let routes = Route::new()
+        .at("/openapi.json", document)
+        .at("/docs/errors/:code", get(errors::page))
+        .nest("/docs", docs)
+        .nest("/", service);
+    let routes = Idempotent(Arc::new(routes)).data(state);
+    Door { routes, offered, places }
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.

@@ -1,7 +1,13 @@
 //! The listening side: accepts connections, bounds them in number and in patience, and stops
 //! without cutting off a request.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -38,6 +44,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// configuration grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let grace = state.config.shutdown_grace;
+    let stopping = state.clone();
     let routes = Arc::new(routes::all(state));
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
@@ -57,6 +64,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
             drop(slot);
         });
     }
+    stopping.stopping.store(true, Ordering::Relaxed);
     drop(listener);
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still running when the server stopped");

@@ -1,6 +1,10 @@
 //! What every handler can reach. Cheap to clone.
 
-use std::{ops::Deref, sync::Arc, time::Instant};
+use std::{
+    ops::Deref,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use poem::{FromRequest, Request, RequestBody, Result};
 use shared::{
@@ -12,6 +16,7 @@ use shared::{
 use crate::{
     auth::{Hasher, Tokens},
     config::ApiConfig,
+    limits::Limiter,
     problem::Problem,
 };
 
@@ -29,6 +34,8 @@ pub struct Parts {
     pub(crate) call_limits: CallLimits,
     pub(crate) tokens: Tokens,
     pub(crate) hasher: Hasher,
+    pub(crate) limiter: Limiter,
+    pub(crate) stopping: AtomicBool,
     pub(crate) version: &'static str,
     pub(crate) started_at: Instant,
 }
@@ -46,6 +53,7 @@ impl ApiState {
         let hasher = Hasher::new();
         let call_limits =
             CallLimits::new(|plan| config.functions.limits_of(plan).concurrent_executions);
+        let limiter = Limiter::new(config.rate_limits, config.redis_url.as_ref());
         Self(Arc::new(Parts {
             db,
             signals,
@@ -53,6 +61,8 @@ impl ApiState {
             call_limits,
             tokens,
             hasher,
+            limiter,
+            stopping: AtomicBool::new(false),
             version,
             started_at,
         }))

@@ -22,6 +22,9 @@ use crate::error::CommandError;
 /// Connections of one process to the database, beside the one that listens and the one that beats.
 /// Statements are short, so few are enough; the database pays for each.
 const MAX_DB_CONNECTIONS: u32 = 16;
+/// Requests that one API works on at once, most of which wait for a call to end; more are told to
+/// come again.
+const MAX_REQUESTS: usize = 2048;
 /// A build uses several cores for a second or two; more than one at a time per two cores only makes
 /// each of them slower.
 const CORES_PER_BUILD: u32 = 2;
@@ -59,6 +62,9 @@ impl Backbone {
         let settings = ApiConfig {
             jwt_secret,
             default_plan: config.default_plan,
+            rate_limits: config.rate_limits,
+            redis_url: config.redis_url.clone(),
+            max_requests: MAX_REQUESTS,
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
             shutdown_grace: grace,

@@ -6,7 +6,7 @@ use sandbox::{Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
     queue::{CallLimits, Signals},
-    store::{Db, StoreError, partition},
+    store::{Db, StoreError, idempotency, partition},
     telemetry::chain,
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -131,7 +131,7 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
     }
 }
 
-/// Makes the partitions of the coming days and drops those that are too old, soon after the start
+/// Makes the partitions of the coming days, drops those that are too old and keys of yesterday, soon after the start
 /// and every hour; of several workers, whoever comes first.
 async fn keep_house(db: Db, retention_days: u32) {
     loop {
@@ -140,6 +140,9 @@ async fn keep_house(db: Db, retention_days: u32) {
             Ok(Ok(dropped)) => tracing::info!(dropped, "old executions and logs are gone"),
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "partitions not maintained"),
             Err(_) => tracing::warn!("partitions not maintained: no answer"),
+        }
+        if let Err(error) = idempotency::clean(&db).await {
+            tracing::warn!(error = chain(&error), "old idempotency keys not cleaned");
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }

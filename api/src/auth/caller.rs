@@ -1,12 +1,14 @@
 //! Who is asking, and from where: parameters that handlers name.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use poem::{FromRequest, Request, RequestBody, Result, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
 use shared::{
-    domain::{Actor, ErrorCode, RequestId, SessionId},
+    domain::{Actor, ErrorCode, ExecutionId, RequestId, SessionId},
     store::{audit::Deed, project_token},
 };
 use uuid::Uuid;
@@ -21,44 +23,84 @@ const SCHEME: &str = "bearer";
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) request: RequestId,
-    remote_addr: Option<String>,
+    address: Option<IpAddr>,
 }
 
 impl Origin {
     fn of(request: &Request, visit: &Visit) -> Self {
         let peer = request.remote_addr().as_socket_addr();
-        Self { request: visit.request, remote_addr: peer.map(|peer| peer.ip().to_string()) }
+        Self { request: visit.request, address: peer.map(SocketAddr::ip) }
+    }
+
+    /// Where it came from; a peer without an address counts as this machine.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
     /// A row for the audit record.
-    pub(crate) fn deed(&self, actor: Actor, action: &'static str, resource: Uuid) -> Deed<'_> {
+    pub(crate) fn deed(&self, actor: Actor, action: &'static str, resource: Uuid) -> Deed {
         Deed {
             tenant: actor.tenant,
             actor: actor.user,
             action,
             resource,
             request: self.request,
-            remote_addr: self.remote_addr.as_deref(),
+            remote_addr: self.address.map(|address| address.to_string()),
         }
     }
 }
 
 impl<'a> FromRequest<'a> for Origin {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        Ok(Self::of(request, visit(request)?))
+        let visit = visit(request)?;
+        let origin = Self::of(request, visit);
+        count_anonymous(ApiState::of(request)?, visit, &origin).await?;
+        Ok(origin)
     }
 }
 
 /// Somebody with a valid access token.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) actor: Actor,
     /// The login behind the token; None for a machine.
     session: Option<SessionId>,
     pub(crate) origin: Origin,
+    /// Set aside for the execution that this request makes; see `idempotency`.
+    pub(crate) reserved: Option<ExecutionId>,
 }
 
 impl Caller {
+    /// Who sends this request, counted once, however often it is asked for.
+    pub(crate) async fn of(request: &Request) -> Result<Self, Problem> {
+        if let Some(known) = request.extensions().get::<Self>() {
+            return Ok(known.clone());
+        }
+        let state = ApiState::of(request)?;
+        let visit = visit(request)?;
+        let origin = Origin::of(request, visit);
+        let checked = match bearer_token(request) {
+            Ok(token) => check(state, token).await,
+            Err(problem) => Err(problem),
+        };
+        let (actor, session) = match checked {
+            Ok(known) => known,
+            Err(problem) => {
+                count_anonymous(state, visit, &origin).await?;
+                return Err(problem);
+            }
+        };
+        // For the log line.
+        let _ = visit.actor.set(actor);
+        visit.note(state.limiter.tenant(&state.db, actor.tenant).await)?;
+        Ok(Self { actor, session, origin, reserved: None })
+    }
+
+    /// The id for the execution that this request makes.
+    pub(crate) fn execution_id(&self) -> ExecutionId {
+        self.reserved.unwrap_or_else(ExecutionId::new)
+    }
+
     /// The login behind the token; refuses machines, which have none.
     pub(crate) fn require_session(&self) -> Result<SessionId, Problem> {
         self.session.ok_or_else(|| {
@@ -68,7 +110,7 @@ impl Caller {
     }
 
     /// A row for the audit record.
-    pub(crate) fn deed(&self, action: &'static str, resource: Uuid) -> Deed<'_> {
+    pub(crate) fn deed(&self, action: &'static str, resource: Uuid) -> Deed {
         self.origin.deed(self.actor, action, resource)
     }
 }
@@ -101,13 +143,13 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let state = ApiState::of(request)?;
-        let visit = visit(request)?;
-        let (actor, session) = check(state, bearer_token(request)?).await?;
-        // For the log line; the door asks once, so it is never set twice.
-        let _ = visit.actor.set(actor);
-        Ok(Self { actor, session, origin: Origin::of(request, visit) })
+        Ok(Self::of(request).await?)
     }
+}
+
+/// Counts a request of somebody who shows no valid token.
+async fn count_anonymous(state: &ApiState, visit: &Visit, origin: &Origin) -> Result<(), Problem> {
+    visit.note(state.limiter.address(origin.address()).await)
 }
 
 async fn check(state: &ApiState, token: &str) -> Result<(Actor, Option<SessionId>), Problem> {

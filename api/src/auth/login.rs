@@ -7,7 +7,7 @@ use shared::{
 use time::OffsetDateTime;
 
 use super::{
-    Origin,
+    Origin, ticket,
     views::{Login, TokenPair},
 };
 use crate::{ApiState, answer::Okay, problem::Problem, resource::Resource};
@@ -17,6 +17,8 @@ pub(super) async fn login(
     origin: &Origin,
     login: Login,
 ) -> Result<Okay<TokenPair>, Problem> {
+    let whose = ticket::sha256(&login.email.as_str().to_lowercase());
+    state.limiter.password(origin.address(), whose).await?;
     let known = account::credentials(&state.db, &login.email).await?;
     let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
     let right = state.hasher.verify(login.password, hash).await?;

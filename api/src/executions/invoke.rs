@@ -88,7 +88,7 @@ pub(super) async fn invoke(
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
     let timeout = call::timeout(&function, how.timeout)?;
-    let execution_id = ExecutionId::new();
+    let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     if how.respond_async {
         let terms = Terms { timeout, ..Terms::default() };

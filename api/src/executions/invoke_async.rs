@@ -29,7 +29,7 @@ pub(super) async fn invoke_async(
         start: later::start(state, body.delay, body.run_at)?,
         ..Terms::default()
     };
-    let execution_id = ExecutionId::new();
+    let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     let accepted = call::accept(state, caller, &function, &calls, terms).await?;
     Ok(Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id)))

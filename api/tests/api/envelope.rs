@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{App, FUNCTIONS, send};
+use crate::harness::{App, FUNCTIONS, send, worker};
 
 const LOGIN: &str = "/api/v1/auth/login";
 
@@ -131,6 +131,68 @@ async fn health_tells_about_the_process_without_the_envelope() {
     assert!(health["uptime_seconds"].is_u64());
     let ready = app.call(Method::GET, "/ready", None, None).await;
     assert_eq!(ready.data(), json!({ "status": "ready" }));
+}
+
+#[tokio::test]
+async fn success_and_failure_come_in_one_order_and_lead_to_a_page() {
+    let app = App::start().await;
+    let good = app.call(Method::GET, "/ready", None, None).await.body;
+    let bad = app.call(Method::GET, "/nothing", None, None).await;
+    let place = |body: &str, key: &str| body.find(&format!("\"{key}\":")).unwrap();
+    let order = |body: &str, inside| {
+        let places = ["success", "code", inside, "request_id"].map(|key| place(body, key));
+        assert!(places.is_sorted(), "{body}");
+    };
+    order(&good, "data");
+    order(&bad.body, "error");
+    let docs = bad.error()["docs"].as_str().unwrap().to_owned();
+    let page = app.call(Method::GET, &docs, None, None).await;
+    assert_eq!(page.headers["content-type"], "text/markdown; charset=utf-8");
+    assert!(page.body.starts_with("# NOT_FOUND"), "{}", page.body);
+    app.call(Method::GET, "/docs/errors/NONE", None, None).await.assert_error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn every_answer_says_how_it_may_be_used() {
+    let app = App::start().await;
+    for path in ["/ready", "/nothing", "/docs", "/openapi.json"] {
+        let headers = app.call(Method::GET, path, None, None).await.headers;
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+    }
+    let headers = app.call(Method::GET, "/ready", None, None).await.headers;
+    assert_eq!(headers["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn a_full_process_refuses_at_once_and_still_says_that_it_is_well() {
+    let app = App::start_with(|config| config.max_requests = 1).await;
+    let owner = app.owner().await;
+    let function = app.active_function(&owner, "hello").await;
+    let path = format!("{FUNCTIONS}/{function}/invoke");
+    let call = app.post(&path, Some(&owner.token), json!({ "input": 1 }));
+    let meanwhile = async {
+        let job = worker::claim_next(&app).await;
+        let refused = app.get("/api/v1/projects", &owner.token).await;
+        refused.assert_error(503, "OVERLOADED");
+        assert_eq!(refused.headers["retry-after"], "1");
+        assert_eq!(app.call(Method::GET, "/health", None, None).await.status, 200);
+        worker::run(&app, &job, &worker::completed("1")).await;
+    };
+    let (called, ()) = tokio::join!(call, meanwhile);
+    called.data();
+    assert_eq!(app.get("/api/v1/projects", &owner.token).await.status, 200);
+}
+
+#[tokio::test]
+async fn nothing_of_a_request_becomes_a_header_or_a_line_of_its_own() {
+    let app = App::start().await;
+    let request = Request::get("/nothing%0d%0aset-cookie:%20a=b?x=%0d%0ay:z")
+        .header("x-request-id", "req-1\tset-cookie: a=b");
+    let reply = send(app.address, request.body(String::new()).unwrap()).await;
+    reply.assert_error(404, "NOT_FOUND");
+    assert!(!reply.headers.contains_key("set-cookie"));
+    assert!(reply.headers["x-request-id"].to_str().unwrap().starts_with("req-0"));
 }
 
 #[tokio::test]

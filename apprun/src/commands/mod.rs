@@ -57,7 +57,6 @@ fn start_log(config: &Config, format: LogFormat) -> Result<(), CommandError> {
 fn warn_of_unused(config: &Config) {
     let unused = [
         ("worker_http_addr", config.worker_http_addr.is_some()),
-        ("redis_url", config.redis_url.is_some()),
         ("nats_url", config.nats_url.is_some()),
     ];
     for (key, _) in unused.iter().filter(|(_, is_set)| *is_set) {

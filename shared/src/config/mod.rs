@@ -17,7 +17,8 @@ pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;
 pub use typed::{
-    ArtifactLocation, CompilerSettings, Config, FunctionSettings, PayloadLimits, Registration,
+    ArtifactLocation, CompilerSettings, Config, FunctionSettings, PayloadLimits, RateLimits,
+    Registration,
 };
 
 /// Everything that is wrong with a configuration, one line per problem; each names the key, the

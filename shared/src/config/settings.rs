@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "rate_limit",
         "APPRUN_RATE_LIMIT",
-        "Whether requests per minute are limited: on or off; has no effect in this version",
+        "Whether requests per minute are limited: on or off [default: on]",
     ),
     Setting::new(
         "registration",
@@ -82,13 +82,21 @@ pub const SETTINGS: &[Setting] = &[
         "APPRUN_ARTIFACT_STORE",
         "file:///directory or s3://bucket/prefix [default: below the data directory]",
     ),
-    Setting::secret("redis_url", "APPRUN_REDIS_URL", "Shares limits and caches between APIs"),
+    Setting::secret(
+        "redis_url",
+        "APPRUN_REDIS_URL",
+        "Counts rate limits over several APIs, redis://…",
+    ),
     Setting::secret("nats_url", "APPRUN_NATS_URL", "Carries events and wake-ups"),
     Setting::new(
         "postgres_bin",
         "APPRUN_POSTGRES_BIN",
         "Directory of initdb and postgres for dev [default: looked for]",
     ),
+    Setting::in_file("rate_limits.free", "Requests a minute of a tenant on this plan; 0: no limit"),
+    Setting::in_file("rate_limits.paid", "Requests a minute of a tenant on this plan; 0: no limit"),
+    Setting::in_file("rate_limits.enterprise", "Requests a minute of a tenant on this plan"),
+    Setting::in_file("rate_limits.anonymous", "Requests a minute of an address without a token"),
     Setting::in_file("functions.runtime.binary_dir", "A worker's cache of compiled functions"),
     Setting::in_file("functions.runtime.temp_dir", "Where calls and builds keep their files"),
     Setting::in_file("functions.limits.default_timeout", "Seconds, for a function that says none"),

@@ -36,7 +36,8 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.worker_http_addr, None);
     assert_eq!(config.default_plan, Plan::Free);
     assert_eq!(config.registration, None, "dev and api have defaults of their own");
-    assert!(config.rate_limit);
+    let limits = config.rate_limits.unwrap();
+    assert_eq!([limits.free, limits.paid, limits.enterprise], [100, 1_000, 10_000]);
     assert!(config.data_dir.is_absolute() && config.data_dir.ends_with(".apprun"));
     assert_eq!(config.functions.default_timeout_seconds, 30);
     assert_eq!(config.functions.payloads.log_bytes, 256 * 1024);

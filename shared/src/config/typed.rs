@@ -22,6 +22,11 @@ const MAX_SECONDS: u32 = 86_400;
 /// An upper bound for every size in KiB: what one row should hold at the very most.
 const MAX_PAYLOAD_KIB: u32 = 64 * 1024;
 
+/// Enough for an office behind one address to log in; far too few to guess a password.
+const ANONYMOUS_PER_MINUTE: u32 = 300;
+/// An upper bound for every number of requests a minute.
+const MAX_REQUESTS_PER_MINUTE: u32 = 100_000_000;
+
 text_enum!(
     /// Who may register an account.
     Registration { Open = "open", Invite = "invite", Closed = "closed" }
@@ -58,8 +63,8 @@ pub struct Config {
     pub worker_slots: u32,
     /// The plan of new tenants.
     pub default_plan: Plan,
-    /// Whether requests per minute are limited.
-    pub rate_limit: bool,
+    /// How many requests a minute; None when they are not limited.
+    pub rate_limits: Option<RateLimits>,
     /// Who may register; when nobody says, `open` in `dev` and `invite` elsewhere.
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
@@ -122,6 +127,53 @@ pub struct PayloadLimits {
     pub source_files: usize,
 }
 
+impl PayloadLimits {
+    /// No endpoint reads a longer body: a source as JSON text, or a form around an archive.
+    pub const fn largest_body_bytes(&self) -> usize {
+        // A byte of text takes at most six in JSON, as in `\u0000`.
+        const AS_JSON: usize = 6;
+        const AROUND: usize = 128 * 1024;
+        AS_JSON * self.source_bytes + self.archive_bytes + self.input_bytes + AROUND
+    }
+}
+
+/// Requests a minute; 0 is without limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Of a tenant on the plan `free`.
+    pub free: u32,
+    /// Of a tenant on the plan `paid`.
+    pub paid: u32,
+    /// Of a tenant on the plan `enterprise`.
+    pub enterprise: u32,
+    /// Of an address that shows no valid token.
+    pub anonymous: u32,
+}
+
+impl RateLimits {
+    /// Of a tenant on this plan.
+    pub const fn of_plan(&self, plan: Plan) -> u32 {
+        match plan {
+            Plan::Free => self.free,
+            Plan::Paid => self.paid,
+            Plan::Enterprise => self.enterprise,
+        }
+    }
+
+    fn read(values: &mut Values) -> Option<Self> {
+        let is_on = values.optional("rate_limit", switch).unwrap_or(true);
+        let mut number = |key, default| values.number(key, default, 0..=MAX_REQUESTS_PER_MINUTE);
+        let of_plan = |plan: Plan| plan.limits().requests_per_minute;
+        let limits = Self {
+            free: number("rate_limits.free", of_plan(Plan::Free)),
+            paid: number("rate_limits.paid", of_plan(Plan::Paid)),
+            enterprise: number("rate_limits.enterprise", of_plan(Plan::Enterprise)),
+            anonymous: number("rate_limits.anonymous", ANONYMOUS_PER_MINUTE),
+        };
+        is_on.then_some(limits)
+    }
+}
+
 /// The chapter `compiler`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompilerSettings {
@@ -159,13 +211,13 @@ impl Config {
             jwt_secret: values.secret("jwt_secret", jwt_secret),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
             default_plan: values.word("default_plan", Plan::Free),
-            rate_limit: values.optional("rate_limit", switch).unwrap_or(true),
+            rate_limits: RateLimits::read(values),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             artifact_store: values
                 .optional("artifact_store", artifact_location)
                 .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),
-            redis_url: values.secret("redis_url", url(&["redis", "rediss"])),
+            redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             postgres_bin: values.optional("postgres_bin", directory),
             functions: FunctionSettings::read(values, &data_dir),

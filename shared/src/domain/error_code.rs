@@ -29,8 +29,14 @@ text_enum!(
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         /// Something is already so.
         Conflict = "CONFLICT",
+        /// The idempotency key belongs to another request.
+        IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
+        /// The request did not arrive in time.
+        RequestTimeout = "REQUEST_TIMEOUT",
         /// The body is too large.
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
+        /// The head of the request is too large.
+        HeadersTooLarge = "HEADERS_TOO_LARGE",
         /// The body is of a type that is not read here.
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
         /// Too many requests.
@@ -52,8 +58,11 @@ impl ErrorCode {
             Self::FuncNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::FuncNotReady | Self::Conflict => 409,
+            Self::RequestTimeout => 408,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::IdempotencyKeyReused => 422,
+            Self::HeadersTooLarge => 431,
             Self::FuncQuotaExceeded | Self::RateLimited => 429,
             Self::FuncCompileFailed | Self::FuncExecFailed | Self::Internal => 500,
             Self::Overloaded => 503,

@@ -227,6 +227,15 @@ pub async fn profile(db: &Db, actor: Actor) -> Result<Option<Profile>, StoreErro
     .transpose()
 }
 
+/// The plan of a tenant; None when there is no such tenant.
+pub async fn plan(db: &Db, tenant: TenantId) -> Result<Option<Plan>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
+    let plan = sqlx::query_scalar!("select plan from tenant where id = $1", tenant.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    plan.as_deref().map(word).transpose()
+}
+
 /// The plan of a tenant, whose row stays locked until the transaction ends: whoever counts what the
 /// plan limits takes this lock first, so that two of them never count at the same time.
 pub async fn lock_plan(tx: &mut Tx, tenant: TenantId) -> Result<Plan, StoreError> {

@@ -7,7 +7,7 @@ use crate::domain::{RequestId, TenantId, UserId};
 
 /// One thing that somebody did.
 #[derive(Debug, Clone)]
-pub struct Deed<'a> {
+pub struct Deed {
     /// Whose record it goes into.
     pub tenant: TenantId,
     /// Who did it.
@@ -19,11 +19,11 @@ pub struct Deed<'a> {
     /// By which request.
     pub request: RequestId,
     /// From where.
-    pub remote_addr: Option<&'a str>,
+    pub remote_addr: Option<String>,
 }
 
 /// Adds one row to the record.
-pub async fn record(tx: &mut Tx, deed: Deed<'_>) -> Result<(), StoreError> {
+pub async fn record(tx: &mut Tx, deed: Deed) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into audit (tenant_id, actor_id, action, resource_id, request_id, remote_addr)
          values ($1, $2, $3, $4, $5, $6)",

@@ -15,6 +15,7 @@ pub mod dead_letter;
 pub mod execution;
 pub mod execution_report;
 pub mod function;
+pub mod idempotency;
 pub mod invitation;
 pub mod log;
 pub mod member;

@@ -1,11 +1,13 @@
 //! A served API with a database of its own, and a client for it.
 
 mod client;
+pub(crate) mod redis;
 pub(crate) mod worker;
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -35,7 +37,8 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) state: ApiState,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
+    config: ApiConfig,
     stop: Option<oneshot::Sender<()>>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -48,16 +51,25 @@ impl App {
     pub(crate) async fn start_with(change: impl FnOnce(&mut ApiConfig)) -> Self {
         let mut config = config();
         change(&mut config);
-        let database = TestDatabase::create().await;
+        Self::serve(config, Arc::new(TestDatabase::create().await)).await
+    }
+
+    /// Another process over the same database, configured alike.
+    pub(crate) async fn another(&self) -> Self {
+        Self::serve(self.config.clone(), self.database.clone()).await
+    }
+
+    async fn serve(config: ApiConfig, database: Arc<TestDatabase>) -> Self {
         let db = Db::connect(database.url(), 10).await.unwrap();
         let signals = Signals::connect(database.url()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = ApiState::new(db.clone(), signals.clone(), config, "0.0.0", Instant::now());
+        let state =
+            ApiState::new(db.clone(), signals.clone(), config.clone(), "0.0.0", Instant::now());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
         let server = tokio::spawn(api::serve(state.clone(), listener, stopped));
-        Self { address, db, signals, state, database, stop: Some(stop), server }
+        Self { address, db, signals, state, config, database, stop: Some(stop), server }
     }
 
     /// Tells the server to stop.
@@ -209,6 +221,9 @@ fn config() -> ApiConfig {
     ApiConfig {
         jwt_secret: Secret::new(SECRET),
         default_plan: Plan::Free,
+        rate_limits: None,
+        redis_url: None,
+        max_requests: 1000,
         registration: Registration::Open,
         functions: FunctionSettings {
             binary_dir: PathBuf::new(),

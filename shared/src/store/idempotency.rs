@@ -1,0 +1,164 @@
+//! Idempotency keys: the first request with a key holds it while it runs and leaves its answer; the
+//! same request again finds one of the two. A holder that dies stops renewing, so no key is blocked
+//! for ever.
+
+use std::time::Duration;
+
+use super::{Db, StoreError};
+use crate::domain::{Actor, ExecutionId};
+
+/// How long a key is held without being renewed.
+const HOLD: Duration = Duration::from_secs(30);
+
+/// How often a holder renews.
+pub const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// A request that carries a key.
+#[derive(Debug, Clone)]
+pub struct KeyedRequest {
+    /// Who sends it; two of them may use the same key.
+    pub actor: Actor,
+    /// The key.
+    pub key: String,
+    /// sha256 over everything that makes it this request.
+    pub fingerprint: [u8; 32],
+}
+
+/// An answer as it was given first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Where to look up what was made.
+    pub location: Option<String>,
+    /// What stood inside the envelope, as JSON text.
+    pub answer: String,
+}
+
+/// What a request with a key finds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: it is the first, and holds the key now. An execution that it makes has this id.
+    Free(ExecutionId),
+    /// Another one holds it; an execution that it makes has this id.
+    Running(ExecutionId),
+    /// It was answered.
+    Answered(KeptAnswer),
+    /// The key belongs to another request.
+    Other,
+}
+
+/// Takes the key if it is free, which is so as well when its holder died or a day has passed.
+pub async fn take(db: &Db, request: &KeyedRequest) -> Result<Found, StoreError> {
+    let mut tx = db.begin_for(request.actor.tenant).await?;
+    // One statement, so that of many at once one gets it. The id stays that of a dead holder's
+    // execution, which may have been made.
+    let taken = sqlx::query_scalar!(
+        "insert into idempotency_key (tenant_id, user_id, key, fingerprint, execution_id, held_until)
+         values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+         on conflict (tenant_id, user_id, key) do update
+         set held_until = excluded.held_until, fingerprint = excluded.fingerprint, status = null,
+             answer = null, location = null,
+             execution_id = case when idempotency_key.fingerprint = excluded.fingerprint
+                                  and idempotency_key.status is null
+                                 then idempotency_key.execution_id else excluded.execution_id end,
+             created_at = now()
+         where idempotency_key.created_at < now() - interval '1 day'
+            or (idempotency_key.status is null and idempotency_key.held_until < now())
+         returning execution_id",
+        request.actor.tenant.0,
+        request.actor.user.0,
+        request.key,
+        &request.fingerprint,
+        ExecutionId::new().0,
+        HOLD.as_secs_f64(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(id) = taken {
+        tx.commit().await?;
+        return Ok(Found::Free(ExecutionId(id)));
+    }
+    let row = sqlx::query!(
+        "select fingerprint, execution_id, status, location, answer from idempotency_key
+         where tenant_id = $1 and user_id = $2 and key = $3",
+        request.actor.tenant.0,
+        request.actor.user.0,
+        request.key,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if row.fingerprint != request.fingerprint {
+        return Ok(Found::Other);
+    }
+    Ok(match (row.status, row.answer) {
+        (Some(status), Some(answer)) => Found::Answered(KeptAnswer {
+            status: u16::try_from(status).map_err(StoreError::unreadable)?,
+            location: row.location,
+            answer,
+        }),
+        _ => Found::Running(ExecutionId(row.execution_id)),
+    })
+}
+
+/// Says that the holder still runs.
+pub async fn renew(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
+    let mut tx = db.begin_for(request.actor.tenant).await?;
+    sqlx::query!(
+        "update idempotency_key set held_until = now() + make_interval(secs => $4)
+         where tenant_id = $1 and user_id = $2 and key = $3 and status is null",
+        request.actor.tenant.0,
+        request.actor.user.0,
+        request.key,
+        HOLD.as_secs_f64(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Keeps the answer; the key is held no longer.
+pub async fn keep(db: &Db, request: &KeyedRequest, answer: &KeptAnswer) -> Result<(), StoreError> {
+    let mut tx = db.begin_for(request.actor.tenant).await?;
+    sqlx::query!(
+        "update idempotency_key set status = $5, location = $6, answer = $7
+         where tenant_id = $1 and user_id = $2 and key = $3 and fingerprint = $4
+           and status is null",
+        request.actor.tenant.0,
+        request.actor.user.0,
+        request.key,
+        &request.fingerprint,
+        i32::from(answer.status),
+        answer.location,
+        answer.answer,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Gives the key back: the request changed nothing, and the next one starts afresh.
+pub async fn give_back(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
+    let mut tx = db.begin_for(request.actor.tenant).await?;
+    sqlx::query!(
+        "delete from idempotency_key
+         where tenant_id = $1 and user_id = $2 and key = $3 and fingerprint = $4
+           and status is null",
+        request.actor.tenant.0,
+        request.actor.user.0,
+        request.key,
+        &request.fingerprint,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Forgets keys that are older than a day, of all tenants; how many.
+pub async fn clean(db: &Db) -> Result<u64, StoreError> {
+    let cleaned =
+        sqlx::query!("delete from idempotency_key where created_at < now() - interval '1 day'")
+            .execute(db.pool())
+            .await?;
+    Ok(cleaned.rows_affected())
+}

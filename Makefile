@@ -13,7 +13,8 @@ dev: setup ## Postgres, API and worker in one process; state in .apprun
 	cargo build --release --package apprun
 	scripts/as-root.sh cargo run --quiet --release --package apprun -- dev
 
-test: setup ## every test
+test: ## every test
+	scripts/setup.sh --for-tests
 	scripts/test.sh
 
 bench: setup ## the promised numbers, each beside a baseline of the same run

@@ -4,12 +4,15 @@
 #
 # Expected to be there: Rust by rustup, make, a C compiler. Installed if missing: the PostgreSQL
 # server's programs and redis-server for tests (no server is started), a Go toolchain, and Rust's musl
-# target.
+# target. With --for-tests also s3s-fs, a small S3 server that only tests talk to (three to six minutes
+# of compiling, once).
 set -euo pipefail
 
 # The oldest versions that do.
 readonly POSTGRES_MAJOR=15 GO_MINOR=21
+readonly S3_SERVER=0.14.1
 readonly TOOLCHAINS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun/toolchains"
+readonly TOOLS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun/tools"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -133,8 +136,21 @@ install_musl_target() {
     || fail "rustup target add $(uname -m)-unknown-linux-musl failed"
 }
 
+has_s3_server() {
+  [ "$("$TOOLS/bin/s3s-fs" --version 2>/dev/null)" = "s3s-fs $S3_SERVER" ]
+}
+
+# Its own lock file, its own target directory: nothing of it enters the workspace.
+install_s3_server() {
+  say "installing s3s-fs $S3_SERVER into $TOOLS, an S3 server for tests"
+  cargo install --quiet --locked --root "$TOOLS" --features binary --version "$S3_SERVER" s3s-fs
+}
+
 check_basics
 has_postgres || install_postgres
 command -v redis-server >/dev/null || install_redis
 has_go || install_go
 has_musl_target || install_musl_target
+if [ "${1:-}" = --for-tests ]; then
+  has_s3_server || install_s3_server
+fi

@@ -25,8 +25,6 @@ pub(crate) enum CommandError {
     Store(#[from] shared::store::StoreError),
     #[error(transparent)]
     Artifacts(#[from] shared::artifact::ArtifactError),
-    #[error("artifacts cannot be kept in S3 yet; set artifact_store to file:///directory")]
-    NoS3Yet,
     #[error(transparent)]
     Worker(#[from] worker::StartError),
     #[error("cannot receive signals")]

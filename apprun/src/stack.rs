@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::config::{Config, Secret};
+use shared::{
+    artifact::ArtifactStore,
+    config::{Config, Secret},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +43,10 @@ impl Stack {
         let started_at = Instant::now();
         let data_dir = DataDir::open(&config.data_dir)?;
         let listener = wiring::listen(config.http_addr).await?;
+        let artifacts = wiring::open_artifacts(config).await?;
         let postgres = start_postgres(config, &data_dir).await?;
-        let starting = Rooms::start(config, started_at, &data_dir, listener, postgres.as_ref());
+        let doors = Doors { listener, artifacts };
+        let starting = Rooms::start(config, started_at, &data_dir, doors, postgres.as_ref());
         let started = tokio::select! {
             started = starting => started,
             () = stop.cancelled() => Err(CommandError::Interrupted),
@@ -83,6 +88,12 @@ impl Stack {
     }
 }
 
+/// What was opened before anything slow: a taken port or a wrong store ends a start at once.
+struct Doors {
+    listener: TcpListener,
+    artifacts: ArtifactStore,
+}
+
 /// The two rooms, and what they share.
 #[derive(Debug)]
 struct Rooms {
@@ -98,12 +109,12 @@ impl Rooms {
         config: &Config,
         started_at: Instant,
         data_dir: &DataDir,
-        listener: TcpListener,
+        Doors { listener, artifacts }: Doors,
         postgres: Option<&EmbeddedPostgres>,
     ) -> Result<Self, CommandError> {
         let backbone = Backbone::connect(database_url(config, postgres)?).await?;
         backbone.db.migrate().await?;
-        let worker = backbone.worker(config, GRACE).await?;
+        let worker = backbone.worker(config, artifacts, GRACE).await?;
         let jwt_secret = match &config.jwt_secret {
             Some(configured) => configured.clone(),
             None => data_dir.jwt_secret()?,

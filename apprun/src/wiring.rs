@@ -10,7 +10,7 @@ use api::{ApiConfig, ApiState};
 use compiler::Places;
 use shared::{
     artifact::ArtifactStore,
-    config::{ArtifactLocation, CompilerSettings, Config, FetchSettings, Registration, Secret},
+    config::{CompilerSettings, Config, FetchSettings, Registration, Secret},
     queue::{CallLimits, Signals},
     store::Db,
 };
@@ -77,13 +77,14 @@ impl Backbone {
     pub(crate) async fn worker(
         &self,
         config: &Config,
+        artifacts: ArtifactStore,
         grace: Duration,
     ) -> Result<Worker, CommandError> {
         let options = worker::Options {
             db: self.db.clone(),
             signals: self.signals.clone(),
             database_url: self.database_url.expose().to_owned(),
-            artifacts: open_artifacts(&config.artifact_store)?,
+            artifacts,
             call_slots: config.worker_slots,
             call_limits: CallLimits::new(|plan| {
                 config.functions.limits_of(plan).concurrent_executions
@@ -108,11 +109,9 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, CommandEr
     TcpListener::bind(address).await.map_err(|source| CommandError::Listen { address, source })
 }
 
-fn open_artifacts(location: &ArtifactLocation) -> Result<ArtifactStore, CommandError> {
-    match location {
-        ArtifactLocation::Directory(dir) => Ok(ArtifactStore::open(dir)?),
-        ArtifactLocation::S3 { .. } => Err(CommandError::NoS3Yet),
-    }
+/// Opens early: a store that cannot be used should be known before anything slow has been done.
+pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, CommandError> {
+    Ok(ArtifactStore::connect(&config.artifact_store, &config.s3).await?)
 }
 
 fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {

@@ -12,9 +12,10 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// Works until told to stop.
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CommandError> {
+    let artifacts = wiring::open_artifacts(&config).await?;
     let backbone = wiring::Backbone::connect(wiring::database_url(&config)?).await?;
     backbone.db.require_schema().await?;
-    let worker = backbone.worker(&config, GRACE).await?;
+    let worker = backbone.worker(&config, artifacts, GRACE).await?;
     tracing::info!(slots = config.worker_slots, "the worker takes jobs");
     worker.run(stop).await;
     backbone.close().await;

@@ -18,7 +18,7 @@ pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;
 pub use typed::{
     ArtifactLocation, CompilerSettings, Config, FunctionSettings, PayloadLimits, RateLimits,
-    Registration,
+    Registration, S3Settings,
 };
 
 /// Everything that is wrong with a configuration, one line per problem; each names the key, the

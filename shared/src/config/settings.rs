@@ -113,6 +113,14 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("functions.limits.max_source_files", "Files in one source"),
     Setting::in_file("functions.logging.retention_days", "How long logs are kept"),
     Setting::new(
+        "s3_endpoint",
+        "APPRUN_S3_ENDPOINT",
+        "An S3-compatible store, http://… or https://… [default: AWS]",
+    ),
+    Setting::new("s3_region", "APPRUN_S3_REGION", "Region of the store [default: us-east-1]"),
+    Setting::secret("s3_access_key", "APPRUN_S3_ACCESS_KEY", "Who we are at the store"),
+    Setting::secret("s3_secret_key", "APPRUN_S3_SECRET_KEY", "Proves it to the store"),
+    Setting::new(
         "functions.build.go_proxy",
         "APPRUN_GO_PROXY",
         "Go module proxy for builds, https://… or file:///… [default: none, modules are vendored]",

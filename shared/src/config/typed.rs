@@ -46,6 +46,42 @@ pub enum ArtifactLocation {
     },
 }
 
+/// How to reach an S3-compatible store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Settings {
+    /// Where it is, when it is not AWS: `http://127.0.0.1:9000`.
+    pub endpoint: Option<String>,
+    /// Of AWS, or what another store calls itself.
+    pub region: String,
+    /// Who we are.
+    pub access_key: Option<Secret>,
+    /// Proves it.
+    pub secret_key: Option<Secret>,
+}
+
+impl S3Settings {
+    /// What was set for us, else what AWS's tools would take.
+    fn read(values: &mut Values, aws: impl Fn(&str) -> Option<String>) -> Self {
+        let endpoint = url(&["http", "https"]);
+        let secret = |text: &str| non_empty(text).map(Secret::new);
+        Self {
+            endpoint: values
+                .optional("s3_endpoint", endpoint)
+                .map(|endpoint| endpoint.expose().trim_end_matches('/').to_owned()),
+            region: values
+                .optional("s3_region", non_empty)
+                .or_else(|| aws("AWS_REGION"))
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: values
+                .secret("s3_access_key", secret)
+                .or_else(|| aws("AWS_ACCESS_KEY_ID").map(Secret::new)),
+            secret_key: values
+                .secret("s3_secret_key", secret)
+                .or_else(|| aws("AWS_SECRET_ACCESS_KEY").map(Secret::new)),
+        }
+    }
+}
+
 /// Everything an operator can set, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -71,6 +107,8 @@ pub struct Config {
     pub log: String,
     /// Where compiled binaries are kept.
     pub artifact_store: ArtifactLocation,
+    /// For an artifact store in S3.
+    pub s3: S3Settings,
     /// Shares limits between several APIs.
     pub redis_url: Option<Secret>,
     /// Carries events and wake-ups.
@@ -194,12 +232,18 @@ impl Config {
     /// Merges and validates; on failure says everything that is wrong at once.
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
         let home = Home::of(&sources);
+        let variables = sources.variables.clone();
+        let aws = |wanted: &str| {
+            let found = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
+            found.map(|(_, value)| value.clone())
+        };
         let mut values = sources.merge()?;
-        let config = Self::read(&mut values, &home);
+        let s3 = S3Settings::read(&mut values, aws);
+        let config = Self::read(&mut values, &home, s3);
         values.finish(config)
     }
 
-    fn read(values: &mut Values, home: &Home) -> Self {
+    fn read(values: &mut Values, home: &Home, s3: S3Settings) -> Self {
         let data_dir =
             values.optional("data_dir", directory).unwrap_or_else(|| absolute(".apprun"));
         Self {
@@ -217,6 +261,7 @@ impl Config {
             artifact_store: values
                 .optional("artifact_store", artifact_location)
                 .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),
+            s3,
             redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             postgres_bin: values.optional("postgres_bin", directory),

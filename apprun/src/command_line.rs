@@ -1,20 +1,31 @@
-//! The command line: the commands, and one flag for every setting that has one. Flags, variables
-//! and the file's keys come from one list, `shared::config::SETTINGS`.
+//! The command line: the commands that run a server, with one flag for every setting that has one,
+//! and those of `client`, which speak to a server. Flags, variables and the file's keys come from one
+//! list, `shared::config::SETTINGS`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, error::ErrorKind};
 use shared::config::{SETTINGS, Sources};
 
 /// What a call of the program asks for.
-pub(crate) struct Invocation {
-    /// The command's name, one of those declared here.
-    pub(crate) command: &'static str,
-    /// Where its settings come from.
-    pub(crate) sources: Sources,
+pub(crate) enum Invocation {
+    /// To run a part of the product.
+    Server {
+        /// The command's name, one of those declared here.
+        command: &'static str,
+        /// Where its settings come from.
+        sources: Sources,
+    },
+    /// To speak to a server.
+    Client {
+        /// The command's name, one of those that `client` declares.
+        command: String,
+        /// Its arguments.
+        arguments: ArgMatches,
+    },
 }
 
-/// The commands, with the first line and the rest of their help.
+/// The commands that run something, with the first line and the rest of their help.
 const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "dev",
@@ -51,55 +62,80 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 
 /// Reads the command line of this process; prints help or what is wrong and ends if that is all.
 pub(crate) fn parse() -> Invocation {
-    read(&definition().get_matches())
+    match definition().try_get_matches() {
+        Ok(matches) => read(&matches),
+        Err(error) => {
+            let is_wrong =
+                !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if is_wrong && wants_json(std::env::args_os()) {
+                println!("{}", client::usage_envelope(error.to_string().trim_end()));
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        }
+    }
 }
 
-fn definition() -> Command {
-    let commands = COMMANDS.iter().map(|(name, about, more)| {
-        Command::new(*name).about(*about).long_about(format!("{about}.\n\n{more}"))
+/// Whoever asked for envelopes gets one for a command line that cannot be understood, too.
+fn wants_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.any(|argument| argument == "--json")
+}
+
+/// All commands.
+pub(crate) fn definition() -> Command {
+    let servers = COMMANDS.iter().map(|(name, about, more)| {
+        let command = Command::new(*name).about(*about);
+        with_settings(command.long_about(format!("{about}.\n\n{more}")), false)
     });
-    Command::new("apprun")
+    let program = Command::new("apprun")
         .about("Native functions and durable workflows on one Postgres")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands(commands)
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .global(true)
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help(
-                    "The configuration file [env: APPRUN_CONFIG] [default: apprun.yaml if there]",
-                ),
-        )
+        .subcommands(servers)
+        .subcommands(client::definitions());
+    // Settings may stand in front of the command, where help would only repeat them.
+    with_settings(program, true)
+}
+
+fn with_settings(command: Command, is_hidden: bool) -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .hide(is_hidden)
+        .help("The configuration file [env: APPRUN_CONFIG] [default: apprun.yaml if there]");
+    let settings = SETTINGS.iter().filter_map(|setting| {
+        let help = match setting.variable {
+            Some(variable) => format!("{} [env: {variable}]", setting.help),
+            None => setting.help.to_owned(),
+        };
+        let flag = Arg::new(setting.key).long(setting.flag()?).value_name("VALUE").help(help);
+        Some(flag.hide(is_hidden).hide_short_help(false))
+    });
+    command
+        .arg(config)
         .next_help_heading("Settings, which are also keys of the file and variables")
-        .args(SETTINGS.iter().filter_map(|setting| {
-            let help = match setting.variable {
-                Some(variable) => format!("{} [env: {variable}]", setting.help),
-                None => setting.help.to_owned(),
-            };
-            let flag = Arg::new(setting.key).long(setting.flag()?).global(true);
-            Some(flag.value_name("VALUE").help(help).hide_short_help(false))
-        }))
+        .args(settings)
 }
 
 fn read(matches: &ArgMatches) -> Invocation {
     let (name, given) = matches.subcommand().expect("clap insists on a command");
-    let command =
-        COMMANDS.iter().find(|(known, ..)| *known == name).expect("only ours are known").0;
+    let Some((command, ..)) = COMMANDS.iter().find(|(known, ..)| *known == name) else {
+        return Invocation::Client { command: name.to_owned(), arguments: given.clone() };
+    };
+    let text = |key| given.get_one::<String>(key).or_else(|| matches.get_one::<String>(key));
     let flags = SETTINGS
         .iter()
         .filter(|setting| setting.has_flag)
-        .filter_map(|setting| Some((setting.key, given.get_one::<String>(setting.key)?.clone())));
-    let file = given.get_one::<PathBuf>("config").cloned();
-    Invocation { command, sources: Sources::of_process(file, flags.collect()) }
+        .filter_map(|setting| Some((setting.key, text(setting.key)?.clone())));
+    let file = given.get_one::<PathBuf>("config").or_else(|| matches.get_one::<PathBuf>("config"));
+    Invocation::Server { command, sources: Sources::of_process(file.cloned(), flags.collect()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{definition, read};
+    use super::{Invocation, definition, read};
 
     #[test]
     fn the_definition_is_sound() {
@@ -110,8 +146,9 @@ mod tests {
     fn a_flag_reaches_its_setting_before_and_after_the_command() {
         for line in [["apprun", "--http-addr=x", "dev"], ["apprun", "dev", "--http-addr=x"]] {
             let invocation = read(&definition().try_get_matches_from(line).unwrap());
-            assert_eq!(invocation.command, "dev");
-            assert_eq!(invocation.sources.flags, [("http_addr", "x".to_owned())]);
+            let Invocation::Server { command, sources } = invocation else { panic!("a client?") };
+            assert_eq!(command, "dev");
+            assert_eq!(sources.flags, [("http_addr", "x".to_owned())]);
         }
     }
 

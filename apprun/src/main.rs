@@ -11,6 +11,7 @@ mod wiring;
 
 use std::process::ExitCode;
 
+use command_line::Invocation;
 use error::CommandError;
 
 /// Gives memory back. A login needs 19 MiB for a moment, and the system's allocator keeps that much
@@ -26,12 +27,23 @@ fn main() -> ExitCode {
     sandbox::become_spawner_if_asked();
     let invocation = command_line::parse();
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime);
-    match runtime.and_then(|runtime| runtime.block_on(commands::run(invocation))) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.and_then(|runtime| runtime.block_on(run(invocation))) {
+        Ok(code) => code,
         Err(CommandError::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
         Err(error) => {
             eprintln!("apprun: {}", error.one_line());
             ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
+    match invocation {
+        Invocation::Server { command, sources } => {
+            commands::run(command, sources).await.map(|()| ExitCode::SUCCESS)
+        }
+        Invocation::Client { command, arguments } => {
+            Ok(client::run(&command, &arguments, command_line::definition()).await)
         }
     }
 }

@@ -24,7 +24,7 @@ fn version_prints_name_and_version() {
 }
 
 #[test]
-fn every_command_has_help_with_every_setting() {
+fn every_command_that_runs_a_server_has_help_with_every_setting() {
     for command in ["dev", "api", "worker", "migrate", "demo", "version"] {
         let output = apprun(&[command, "--help"], &[]);
         assert!(output.status.success(), "{command}");

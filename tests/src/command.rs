@@ -1,6 +1,7 @@
 //! The binary under test, run to its end.
 
 use std::{
+    io::{Seek, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -44,10 +45,22 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
 /// Runs `apprun` with these arguments and variables in `dir` and waits for its end, and for the end
 /// of everything it started.
 pub fn apprun(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
+    apprun_reading(dir, arguments, variables, "")
+}
+
+/// The same, with this text on its standard input.
+pub fn apprun_reading(
+    dir: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    input: &str,
+) -> Finished {
     let mark = Mark::new();
     let mut command = command(dir, arguments);
     command.envs(variables.iter().copied()).env(mark.name(), mark.value());
-    let output = command.output().unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).and_then(|()| file.rewind()).unwrap();
+    let output = command.stdin(file).output().unwrap();
     mark.assert_nothing_left();
     Finished {
         code: output.status.code(),

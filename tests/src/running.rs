@@ -68,6 +68,11 @@ impl Running {
         }
     }
 
+    /// Every line that was waited for or passed over so far.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
     /// Sends a signal to this process alone.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();

@@ -7,14 +7,17 @@ use std::{
     process::{Command, Output},
 };
 
-use system_tests::Running;
+use system_tests::{Running, binary};
 
-/// Everything between ```` ```sh ```` and its end in the chapter of the tour.
-fn tour() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, from_tour) = readme.split_once("## A tour in five minutes").unwrap();
-    let chapter = from_tour.split("\n## ").next().unwrap();
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Everything between ```` ```sh ```` and its end in a chapter.
+fn commands_of(chapter: &str) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, from_chapter) = readme.split_once(&format!("\n## {chapter}\n")).unwrap();
+    let chapter = from_chapter.split("\n## ").next().unwrap();
     let blocks = chapter.split("```sh\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap()).collect()
 }
@@ -27,7 +30,7 @@ fn run(script: &str) -> Output {
 fn the_tour_of_the_readme_works_as_printed() {
     let dir = tempfile::tempdir().unwrap();
     let (_dev, url) = Running::dev(dir.path());
-    let script = tour().replace("http://127.0.0.1:8080", &url);
+    let script = commands_of("A tour in five minutes").replace("http://127.0.0.1:8080", &url);
 
     let output = run(&script);
 
@@ -43,4 +46,27 @@ fn the_tour_of_the_readme_works_as_printed() {
     ] {
         assert!(said.contains(expected), "{expected} is missing in:\n{said}");
     }
+}
+
+#[test]
+fn the_second_minute_of_the_readme_works_as_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_dev, url) = Running::dev(dir.path());
+    // What somebody at a terminal would type, and where this build's binary lies.
+    let binaries = binary().parent().unwrap().display().to_string();
+    let script = commands_of("The second minute").replace("$PWD/target/release", &binaries);
+
+    let output = Command::new("sh")
+        .args(["-euc", &script])
+        .current_dir(root())
+        .env("XDG_CONFIG_HOME", dir.path())
+        .env("APPRUN_SERVER", &url)
+        .env("APPRUN_PASSWORD", "correct horse battery staple")
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("{\"message\":\"Hello, you!\"}\n"), "{said}");
+    assert!(said.contains("greeting you"), "{said}");
 }

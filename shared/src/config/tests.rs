@@ -45,6 +45,14 @@ fn nothing_set_gives_the_documented_defaults() {
 }
 
 #[test]
+fn what_the_commands_of_people_read_is_no_mistake() {
+    let clients =
+        variables(&[("APPRUN_SERVER", "x"), ("APPRUN_TOKEN", "x"), ("APPRUN_PASSWORD", "x")]);
+    let sources = Sources { variables: clients, ..Sources::default() };
+    assert!(Config::load(sources).is_ok());
+}
+
+#[test]
 fn the_functions_chapter_reads_as_the_contract_writes_it() {
     let file = file(
         "functions:\n  runtime: {binary_dir: /b, temp_dir: /t}\n  limits: {default_timeout: 10, \

@@ -1,0 +1,72 @@
+//! `apprun functions`: what is deployed.
+
+use clap::{ArgMatches, Command};
+
+use crate::{
+    arguments::{function, local, page, page_query, project, remote, text, with_query},
+    context::Context,
+    failure::Failure,
+    output, resolve,
+    views::{Function, FunctionDetails, Page},
+};
+
+pub(super) fn definition() -> Command {
+    remote("functions", "Look at functions", "")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(project())
+        .subcommand(local("list", "List the functions of the project", "").args(page()))
+        .subcommand(local("get", "Show one function and its newest build", "").arg(function()))
+}
+
+pub(super) async fn run(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("list", given)) => list(context, given).await,
+        Some(("get", given)) => get(context, text(given, "function")).await,
+        other => unreachable!("{other:?} is not declared in definition"),
+    }
+}
+
+async fn list(context: &Context, given: &ArgMatches) -> Result<(), Failure> {
+    let project = resolve::project(context).await?;
+    let mut query = page_query(given);
+    query.push(("project_id", project.id));
+    let answer = context.api.get(&with_query("/functions", &query)).await?;
+    context.answer(&answer, |page: Page<Function>| {
+        let rows = page.items.iter().map(|it| {
+            let version = format!("v{}", it.version);
+            let (name, status) = (it.name.clone(), it.status.clone());
+            [name, status, version, it.runtime.clone(), it.updated_at.clone()]
+        });
+        let rows: Vec<_> = rows.collect();
+        output::table(["NAME", "STATUS", "VERSION", "RUNTIME", "UPDATED"], &rows)?;
+        output::more(page.next_cursor.as_deref());
+        if rows.is_empty() {
+            context.next("apprun init hello");
+        }
+        Ok(())
+    })
+}
+
+async fn get(context: &Context, named: &str) -> Result<(), Failure> {
+    let id = resolve::function(context, named).await?;
+    let answer = context.api.get(&format!("/functions/{id}")).await?;
+    context.answer(&answer, |details: FunctionDetails| {
+        let FunctionDetails { function, build, .. } = &details;
+        let facts = [
+            ("id", function.function_id.clone()),
+            ("name", function.name.clone()),
+            ("description", details.description.clone()),
+            ("status", function.status.clone()),
+            ("version", function.version.clone()),
+            ("runtime", function.runtime.clone()),
+            ("timeout", format!("{} s", details.timeout)),
+            ("memory", format!("{} MiB", details.memory)),
+            ("build", format!("{} of version {}: {}", build.build_id, build.version, build.status)),
+            ("updated", function.updated_at.clone()),
+        ];
+        output::facts(&facts)?;
+        context.next(format_args!("apprun logs {}", function.name));
+        Ok(())
+    })
+}

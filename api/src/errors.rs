@@ -35,7 +35,6 @@ pages! {
     IdempotencyKeyReused: "IDEMPOTENCY_KEY_REUSED",
     RequestTimeout: "REQUEST_TIMEOUT",
     PayloadTooLarge: "PAYLOAD_TOO_LARGE",
-    HeadersTooLarge: "HEADERS_TOO_LARGE",
     UnsupportedMediaType: "UNSUPPORTED_MEDIA_TYPE",
     RateLimited: "RATE_LIMITED",
     Overloaded: "OVERLOADED",

@@ -5,6 +5,7 @@
 //! another chapter, which does its work in one transaction and answers.
 
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod config;

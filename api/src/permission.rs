@@ -39,6 +39,7 @@ actions! {
     ReadProject: Viewer, "reading a project", [getProject, listMembers];
     ChangeProject: Admin, "changing a project", [renameProject];
     DeleteProject: Owner, "deleting a project", [deleteProject];
+    ReadAudit: Admin, "reading the audit record", [listAudit];
     ManageMembers: Admin, "managing members", [
         addMember, changeMember, removeMember,
         createInvitation, listInvitations, revokeInvitation

@@ -8,9 +8,9 @@ use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 use tokio::sync::Semaphore;
 
 use crate::{
-    ApiState, auth::Auth, door::Door, errors, executions::Executions, functions::Functions,
-    health::Health, idempotency::Idempotent, invitations::Invitations, members::Members,
-    offered::Offered, project_tokens::ProjectTokens, projects::Projects,
+    ApiState, audit::Audit, auth::Auth, door::Door, errors, executions::Executions,
+    functions::Functions, health::Health, idempotency::Idempotent, invitations::Invitations,
+    members::Members, offered::Offered, project_tokens::ProjectTokens, projects::Projects,
 };
 
 /// All routes behind the door.
@@ -34,11 +34,12 @@ pub fn openapi() -> String {
     service().spec() + "\n"
 }
 
-type Apis = (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
+type Apis =
+    (Auth, Audit, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
 
 /// Every chapter.
 const APIS: Apis =
-    (Auth, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
+    (Auth, Audit, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     OpenApiService::new(APIS, "apprun", "1")

@@ -46,6 +46,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("allow(unsafe_code)", &["sandbox/src/sys.rs"], "unsafe has one home"),
     ("process::Command", &["sandbox/src", "apprun/src/embedded"], "processes start in two places"),
     ("process::{", &["sandbox/src", "apprun/src/embedded"], "processes start in two places"),
+    (
+        "db.begin()",
+        &["api/src/auth", "api/src/invitations/accept.rs", "shared/src", "worker/src"],
+        "what acts for a tenant begins with begin_for",
+    ),
     ("sqlx::", &["shared/src/queue", "shared/src/store"], "SQL lives in the queue and the store"),
 ];
 

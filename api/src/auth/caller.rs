@@ -19,17 +19,23 @@ use crate::{ApiState, door::Visit, problem::Problem};
 /// The name of the security scheme in the document.
 const SCHEME: &str = "bearer";
 
+/// So much of it goes into the audit record.
+const MAX_USER_AGENT_CHARS: usize = 256;
+
 /// Where a request came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) request: RequestId,
     address: Option<IpAddr>,
+    user_agent: Option<String>,
 }
 
 impl Origin {
     fn of(request: &Request, visit: &Visit) -> Self {
         let peer = request.remote_addr().as_socket_addr();
-        Self { request: visit.request, address: peer.map(SocketAddr::ip) }
+        let user_agent = request.header(header::USER_AGENT);
+        let user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect());
+        Self { request: visit.request, address: peer.map(SocketAddr::ip), user_agent }
     }
 
     /// Where it came from; a peer without an address counts as this machine.
@@ -46,6 +52,7 @@ impl Origin {
             resource,
             request: self.request,
             remote_addr: self.address.map(|address| address.to_string()),
+            user_agent: self.user_agent.clone(),
         }
     }
 }

@@ -8,14 +8,16 @@ use std::{
 
 use redis::{Client, RedisError, aio::MultiplexedConnection};
 use shared::{config::Secret, telemetry::chain};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout},
+};
 
 use super::limiter::Key;
 
-/// On the way of every request; what takes longer is worse than a count of one's own.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// Connecting takes some round trips, and happens once.
-const CONNECT_PATIENCE: Duration = Duration::from_millis(250);
+/// What takes longer, to connect or to count, is worse than a count of one's own. Far more than Redis
+/// ever needs, so that a busy machine does not look like an absent Redis.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Between two attempts while it is away: one request a second waits for nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longer than a minute, so that no count ends within its own.
@@ -25,6 +27,8 @@ const COUNT_LIFETIME_SECONDS: i64 = 90;
 pub(super) struct RedisCounts {
     client: Client,
     link: Mutex<Link>,
+    /// The first requests wait for the first connection together, so that none is counted apart.
+    first: OnceCell<()>,
 }
 
 enum Link {
@@ -45,14 +49,26 @@ impl RedisCounts {
     /// Does not connect yet. None when the address is none.
     pub(super) fn new(url: &Secret) -> Option<Self> {
         let client = Client::open(url.expose()).ok()?;
-        Some(Self { client, link: Mutex::new(Link::Down { next_try: Instant::now() }) })
+        Some(Self {
+            client,
+            link: Mutex::new(Link::Down { next_try: Instant::now() }),
+            first: OnceCell::new(),
+        })
     }
 
     /// Counts one request over all processes; None while Redis is away.
     pub(super) async fn add(&self, key: &Key, minute: u64) -> Option<u32> {
+        let connect = async || {
+            self.count("apprun:rate:hello").await;
+        };
+        self.first.get_or_init(connect).await;
+        self.count(&format!("apprun:rate:{minute}:{key}")).await
+    }
+
+    async fn count(&self, key: &str) -> Option<u32> {
         let connection = self.connection()?;
         let was_down = connection.is_none();
-        match self.ask(connection, &format!("apprun:rate:{minute}:{key}")).await {
+        match self.ask(connection, key).await {
             Ok((connection, count)) => {
                 if was_down {
                     tracing::info!("rate limits are counted in Redis");
@@ -93,7 +109,7 @@ impl RedisCounts {
             Some(connection) => connection,
             None => {
                 let connecting = self.client.get_multiplexed_async_connection();
-                timeout(CONNECT_PATIENCE, connecting).await??
+                timeout(PATIENCE, connecting).await??
             }
         };
         let mut pipe = redis::pipe();

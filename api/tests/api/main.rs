@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod accounts;
+mod audit;
 mod bad_input;
 mod calls;
 mod document;
@@ -20,6 +21,7 @@ mod permissions;
 mod project_tokens;
 mod projects;
 mod rate_limits;
+mod row_security;
 mod sessions;
 mod terms;
 mod uploads;

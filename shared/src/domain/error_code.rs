@@ -35,8 +35,6 @@ text_enum!(
         RequestTimeout = "REQUEST_TIMEOUT",
         /// The body is too large.
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
-        /// The head of the request is too large.
-        HeadersTooLarge = "HEADERS_TOO_LARGE",
         /// The body is of a type that is not read here.
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
         /// Too many requests.
@@ -62,7 +60,6 @@ impl ErrorCode {
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,
-            Self::HeadersTooLarge => 431,
             Self::FuncQuotaExceeded | Self::RateLimited => 429,
             Self::FuncCompileFailed | Self::FuncExecFailed | Self::Internal => 500,
             Self::Overloaded => 503,

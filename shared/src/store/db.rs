@@ -1,14 +1,14 @@
 //! The database handle: a bounded pool, transactions, and the embedded migrations.
 
-use std::{io::ErrorKind, str::FromStr, time::Duration};
+use std::{io::ErrorKind, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    AssertSqlSafe, Connection, PgConnection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 
 use crate::domain::{TenantId, UnknownWord};
 
@@ -97,6 +97,7 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    has_tenant_role: Arc<OnceCell<bool>>,
 }
 
 impl Db {
@@ -149,12 +150,19 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { pool })
+        Ok(Self { pool, has_tenant_role: Arc::default() })
     }
 
     /// Brings the schema up to date; safe when several processes do so at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(MIGRATOR.run(&self.pool).await?)
+        MIGRATOR.run(&self.pool).await?;
+        // Of several at once, whoever comes second finds nothing left to do.
+        let mut tx = self.begin().await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtext('protect_tenants'))")
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("select protect_tenants()").execute(&mut *tx).await?;
+        commit(tx).await
     }
 
     /// Insists that every migration of this program was run. A newer schema is fine: migrations
@@ -175,9 +183,28 @@ impl Db {
         Ok(self.pool.begin().await?)
     }
 
-    /// Starts a transaction on behalf of somebody of this tenant.
-    pub async fn begin_for(&self, _tenant: TenantId) -> Result<Tx, StoreError> {
-        self.begin().await
+    /// Starts a transaction on behalf of somebody of this tenant. The database itself keeps every
+    /// other tenant's rows from it, whatever its statements say.
+    pub async fn begin_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        let role = if self.has_tenant_role().await? { "set local role apprun_api;" } else { "" };
+        // One trip to the database; an id holds nothing but digits and dashes.
+        let begin = format!("begin; {role} set local app.tenant = '{}'", tenant.0);
+        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+    }
+
+    /// Whether the role exists and this user may take it; see migration 22. Without it the policies
+    /// hold for the user itself.
+    async fn has_tenant_role(&self) -> Result<bool, StoreError> {
+        let ask = async || {
+            sqlx::query_scalar(
+                "select exists (select from pg_roles
+                                where rolname = 'apprun_api'
+                                  and pg_has_role(current_user, oid, 'member'))",
+            )
+            .fetch_one(&self.pool)
+            .await
+        };
+        Ok(*self.has_tenant_role.get_or_try_init(ask).await?)
     }
 
     /// One trip to the database and back.

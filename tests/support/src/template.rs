@@ -41,6 +41,11 @@ async fn build(server: &Server, admin: &mut PgConnection, name: &str, migrations
             .run_direct(None, &mut draft_connection, false)
             .await
             .expect("every migration applies");
+        // As the program does after its migrations; a migration under test may come before it.
+        draft_connection
+            .execute("select protect_tenants()")
+            .await
+            .expect("every table of a tenant is protected");
         draft_connection.close().await.expect("the connection closes");
     }
     run(admin, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;

@@ -51,17 +51,24 @@ impl App {
     pub(crate) async fn start_with(change: impl FnOnce(&mut ApiConfig)) -> Self {
         let mut config = config();
         change(&mut config);
-        Self::serve(config, Arc::new(TestDatabase::create().await)).await
+        let database = TestDatabase::create().await;
+        Self::serve(config, database.url().to_owned(), Arc::new(database)).await
+    }
+
+    /// One that reaches its database, which is migrated already, by another URL.
+    pub(crate) async fn over(url: String, database: TestDatabase) -> Self {
+        Self::serve(config(), url, Arc::new(database)).await
     }
 
     /// Another process over the same database, configured alike.
     pub(crate) async fn another(&self) -> Self {
-        Self::serve(self.config.clone(), self.database.clone()).await
+        Self::serve(self.config.clone(), self.database.url().to_owned(), self.database.clone())
+            .await
     }
 
-    async fn serve(config: ApiConfig, database: Arc<TestDatabase>) -> Self {
-        let db = Db::connect(database.url(), 10).await.unwrap();
-        let signals = Signals::connect(database.url()).await.unwrap();
+    async fn serve(config: ApiConfig, url: String, database: Arc<TestDatabase>) -> Self {
+        let db = Db::connect(&url, 10).await.unwrap();
+        let signals = Signals::connect(&url).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state =

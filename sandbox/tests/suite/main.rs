@@ -6,6 +6,7 @@ mod common;
 mod compilers;
 mod crash;
 mod crosstalk;
+mod document;
 mod escape;
 mod faults;
 mod images;

@@ -43,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) live: i64,
     /// Times that any execution became final.
     pub(crate) outcomes: i64,
+    /// Executions that were tried more than once.
+    pub(crate) repeated: i64,
 }
 
 impl Calls {
@@ -124,6 +126,13 @@ impl Calls {
         }
     }
 
+    /// Holds everybody off the queue's table until the value that comes back is dropped.
+    pub(crate) async fn lock_queue(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        let mut holder = self.sql.begin().await.unwrap();
+        sqlx::query("lock table q.job").execute(&mut *holder).await.unwrap();
+        holder
+    }
+
     pub(crate) fn samples(&self) -> u32 {
         self.seen.lock().unwrap().samples
     }
@@ -137,16 +146,21 @@ impl Calls {
         sqlx::query_scalar(live).fetch_one(&self.sql).await.unwrap_or(i64::MAX)
     }
 
+    pub(crate) async fn live_leases(&self) -> i64 {
+        let live = "select count(*) from q.lease where expires_at > now()";
+        sqlx::query_scalar(live).fetch_one(&self.sql).await.unwrap()
+    }
+
     pub(crate) async fn tally(&self) -> Tally {
-        let (accepted, settled, dead, outcomes) = sqlx::query_as(
+        let (accepted, settled, dead, outcomes, repeated) = sqlx::query_as(
             "select count(*), count(*) filter (where status = 'completed'),
                     count(*) filter (where status = 'failed' and reason = 'worker_lost'),
-                    (select count(*) from outcome)
+                    (select count(*) from outcome), count(*) filter (where attempt > 1)
              from execution",
         )
         .fetch_one(&self.sql)
         .await
         .unwrap();
-        Tally { accepted, settled, dead, live: self.live().await, outcomes }
+        Tally { accepted, settled, dead, live: self.live().await, outcomes, repeated }
     }
 }

@@ -58,8 +58,8 @@ async fn patiently<T, E: std::fmt::Debug>(connect: impl AsyncFn() -> Result<T, E
 
 async fn sleep_and_record(db: Db, signals: Signals, assignment: Assignment) {
     let Assignment { job, held, stop, .. } = &assignment;
-    let id = ExecutionId(job.subject);
-    let start = || execution::start(&db, id, job.attempt, "no-op");
+    let (id, tries) = (ExecutionId(job.subject), job.attempt + job.redeliveries);
+    let start = || execution::start(&db, id, tries, "no-op");
     let Ok(Some(call)) = through_trouble(held, start).await else { return };
     let nap = Duration::from_millis(rand::random_range(1..20));
     tokio::select! {
@@ -85,7 +85,7 @@ async fn sleep_and_record(db: Db, signals: Signals, assignment: Assignment) {
     let record = async || -> Result<(), SettleError> {
         let mut tx = db.begin().await?;
         queue::settle(&mut tx, job.claim).await?;
-        execution::record(&mut tx, &call, job.attempt, &finished).await?;
+        execution::record(&mut tx, &call, tries, &finished).await?;
         Ok(tx.commit().await?)
     };
     if through_trouble(held, record).await.is_ok() {

@@ -10,7 +10,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::no_op;
+use crate::{calls::Calls, no_op};
 
 pub(crate) struct Workers {
     url: String,
@@ -32,6 +32,24 @@ impl Workers {
         victim.kill().unwrap();
         victim.wait().unwrap();
         self.kills += 1;
+    }
+
+    /// For each worker, another one starts, and once that one lives, it is told to end.
+    pub(crate) async fn replace_all_in_order(&mut self, calls: &Calls) {
+        let count = self.running.len() as i64;
+        for index in 0..self.running.len() {
+            let mut leaving = std::mem::replace(&mut self.running[index], spawn(&self.url));
+            while calls.live_leases().await <= count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            kill(Pid::from_raw(leaving.id().cast_signed()), Signal::SIGTERM).unwrap();
+            assert!(leaving.wait().unwrap().success(), "a worker ends in order");
+        }
+    }
+
+    /// True when each one is still the process it was.
+    pub(crate) fn all_live(&mut self) -> bool {
+        self.running.iter_mut().all(|child| child.try_wait().unwrap().is_none())
     }
 
     /// Longer than a lease lives, it wakes up as a zombie: its jobs are somebody else's by then.

@@ -7,7 +7,14 @@ use shared::{
     store::{self, execution},
 };
 
-use crate::fixture::{Fixture, HELLO, SLEEPER};
+use test_support::{Fault, Proxy};
+
+use crate::fixture::{Fixture, HELLO, RunningWorker, SLEEPER};
+
+/// The work is done and nothing is written.
+const AFTER_RUN: &[&str] = &["q.settle"];
+/// Everything is written but for the last word.
+const BEFORE_COMMIT: &[&str] = &["q.settle", "COMMIT"];
 
 #[tokio::test]
 async fn an_execution_whose_worker_died_after_loading_completes_once() {
@@ -65,4 +72,101 @@ async fn a_stopping_worker_gives_back_what_does_not_end_in_time() {
     let leases: i64 =
         sqlx::query_scalar("select count(*) from q.lease").fetch_one(&f.sql).await.unwrap();
     assert_eq!(leases, 0);
+}
+
+impl Fixture {
+    /// A worker whose way to the database fails at this statement.
+    async fn start_worker_that_fails(
+        &self,
+        at: &[&'static str],
+        fault: Fault,
+    ) -> (RunningWorker, Proxy) {
+        let proxy = Proxy::before(self.database.url()).await;
+        let grace = Duration::from_secs(30);
+        let worker = self.start_worker_over(proxy.url(), "first", grace).await;
+        proxy.arm(at, fault);
+        (worker, proxy)
+    }
+
+    /// A call on its way to a worker that fails: how it ended, and which try that was.
+    async fn call_that_meets(&self, at: &[&'static str], fault: Fault) -> (String, i32, i64) {
+        let builder = self.start_worker(Duration::from_secs(30)).await;
+        let function = self.built(HELLO, 30).await;
+        builder.stop().await;
+        let (first, proxy) = self.start_worker_that_fails(at, fault).await;
+        let id = self.call(function, r#"{"name":"you"}"#).await;
+        proxy.struck().await;
+        let second = self.start_worker(Duration::from_secs(30)).await;
+        let status = self.final_status("execution", id.0).await;
+        first.stop().await;
+        second.stop().await;
+        assert_eq!(self.live_jobs().await, 0);
+        let (attempt, lines) = sqlx::query_as(
+            "select attempt, (select count(*) from execution_log where execution_id = $1)
+             from execution where id = $1",
+        )
+        .bind(id.0)
+        .fetch_one(&self.sql)
+        .await
+        .unwrap();
+        (status, attempt, lines)
+    }
+
+    /// The same of a build; the second number is how many binaries there are.
+    async fn build_that_meets(&self, at: &[&'static str], fault: Fault) -> (String, String, i64) {
+        let (first, proxy) = self.start_worker_that_fails(at, fault).await;
+        let function = self.create(HELLO, 30).await;
+        proxy.struck().await;
+        let second = self.start_worker(Duration::from_secs(30)).await;
+        let build = self.build_of(function).await;
+        let status = self.final_status("build", build.0).await;
+        let serves = self.final_status("function", function.0).await;
+        first.stop().await;
+        second.stop().await;
+        assert_eq!(self.live_jobs().await, 0);
+        let count = "select count(*) from artifact";
+        (status, serves, sqlx::query_scalar(count).fetch_one(&self.sql).await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_worker_is_lost_after_the_run_is_run_again_and_ends_once() {
+    let ended = Fixture::new().await.call_that_meets(AFTER_RUN, Fault::Silence).await;
+    assert_eq!(ended, ("completed".to_owned(), 2, 1));
+}
+
+#[tokio::test]
+async fn a_call_whose_worker_is_lost_before_the_commit_is_run_again_and_ends_once() {
+    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::Silence).await;
+    assert_eq!(ended, ("completed".to_owned(), 2, 1));
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_is_cut_before_the_commit_is_recorded_by_the_same_run() {
+    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::CutBefore).await;
+    assert_eq!(ended, ("completed".to_owned(), 1, 1));
+}
+
+#[tokio::test]
+async fn a_call_whose_commit_went_through_unheard_is_recorded_once() {
+    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::CutAfter).await;
+    assert_eq!(ended, ("completed".to_owned(), 1, 1));
+}
+
+#[tokio::test]
+async fn a_build_whose_worker_is_lost_after_the_run_is_built_again_and_ends_once() {
+    let ended = Fixture::new().await.build_that_meets(AFTER_RUN, Fault::Silence).await;
+    assert_eq!(ended, ("succeeded".to_owned(), "active".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn a_build_whose_worker_is_lost_before_the_commit_is_built_again_and_ends_once() {
+    let ended = Fixture::new().await.build_that_meets(BEFORE_COMMIT, Fault::Silence).await;
+    assert_eq!(ended, ("succeeded".to_owned(), "active".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn a_build_whose_commit_went_through_unheard_is_recorded_once() {
+    let ended = Fixture::new().await.build_that_meets(BEFORE_COMMIT, Fault::CutAfter).await;
+    assert_eq!(ended, ("succeeded".to_owned(), "active".to_owned(), 1));
 }

@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command, error::ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 use shared::config::{SETTINGS, Sources};
 
 /// What a call of the program asks for.
@@ -15,6 +15,8 @@ pub(crate) enum Invocation {
         command: &'static str,
         /// Where its settings come from.
         sources: Sources,
+        /// For `queue`.
+        queue: QueueFlags,
     },
     /// To speak to a server.
     Client {
@@ -23,6 +25,15 @@ pub(crate) enum Invocation {
         /// Its arguments.
         arguments: ArgMatches,
     },
+}
+
+/// How `apprun queue` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct QueueFlags {
+    /// Once, also on a terminal.
+    pub(crate) once: bool,
+    /// As one JSON document.
+    pub(crate) json: bool,
 }
 
 /// The commands that run something, with the first line and the rest of their help.
@@ -57,6 +68,12 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "Starts what `apprun dev` starts, walks through it over HTTP, prints one line per step, and \
          leaves nothing behind. Exits with 0 only if every step did what it should.",
     ),
+    (
+        "queue",
+        "Show what waits and runs",
+        "Needs database_url. A table that is refreshed every second on a terminal, and printed once \
+         elsewhere.",
+    ),
     ("version", "Print the version", "Prints the name and version of this binary."),
 ];
 
@@ -85,7 +102,8 @@ fn wants_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
 pub(crate) fn definition() -> Command {
     let servers = COMMANDS.iter().map(|(name, about, more)| {
         let command = Command::new(*name).about(*about);
-        with_settings(command.long_about(format!("{about}.\n\n{more}")), false)
+        let command = with_settings(command.long_about(format!("{about}.\n\n{more}")), false);
+        if *name == "queue" { command.args(queue_flags()) } else { command }
     });
     let program = Command::new("apprun")
         .about("Native functions and durable workflows on one Postgres")
@@ -119,6 +137,11 @@ fn with_settings(command: Command, is_hidden: bool) -> Command {
         .args(settings)
 }
 
+fn queue_flags() -> [Arg; 2] {
+    [("once", "Print once, also on a terminal"), ("json", "Print one JSON document")]
+        .map(|(name, help)| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help))
+}
+
 fn read(matches: &ArgMatches) -> Invocation {
     let (name, given) = matches.subcommand().expect("clap insists on a command");
     let Some((command, ..)) = COMMANDS.iter().find(|(known, ..)| *known == name) else {
@@ -130,12 +153,15 @@ fn read(matches: &ArgMatches) -> Invocation {
         .filter(|setting| setting.has_flag)
         .filter_map(|setting| Some((setting.key, text(setting.key)?.clone())));
     let file = given.get_one::<PathBuf>("config").or_else(|| matches.get_one::<PathBuf>("config"));
-    Invocation::Server { command, sources: Sources::of_process(file.cloned(), flags.collect()) }
+    let is_set = |name| matches!(given.try_get_one::<bool>(name), Ok(Some(true)));
+    let queue = QueueFlags { once: is_set("once"), json: is_set("json") };
+    let sources = Sources::of_process(file.cloned(), flags.collect());
+    Invocation::Server { command, sources, queue }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Invocation, definition, read};
+    use super::{Invocation, QueueFlags, definition, read};
 
     #[test]
     fn the_definition_is_sound() {
@@ -146,7 +172,9 @@ mod tests {
     fn a_flag_reaches_its_setting_before_and_after_the_command() {
         for line in [["apprun", "--http-addr=x", "dev"], ["apprun", "dev", "--http-addr=x"]] {
             let invocation = read(&definition().try_get_matches_from(line).unwrap());
-            let Invocation::Server { command, sources } = invocation else { panic!("a client?") };
+            let Invocation::Server { command, sources, .. } = invocation else {
+                panic!("a client?")
+            };
             assert_eq!(command, "dev");
             assert_eq!(sources.flags, [("http_addr", "x".to_owned())]);
         }
@@ -157,6 +185,15 @@ mod tests {
         let line = ["apprun", "dev", "--htp-addr=x"];
         let message = definition().try_get_matches_from(line).unwrap_err().to_string();
         assert!(message.contains("--http-addr"), "{message}");
+    }
+
+    #[test]
+    fn only_the_queue_command_takes_its_flags() {
+        let line = ["apprun", "queue", "--once", "--json"];
+        let invocation = read(&definition().try_get_matches_from(line).unwrap());
+        let Invocation::Server { queue, .. } = invocation else { panic!("a client?") };
+        assert_eq!(queue, QueueFlags { once: true, json: true });
+        assert!(definition().try_get_matches_from(["apprun", "dev", "--once"]).is_err());
     }
 
     #[test]

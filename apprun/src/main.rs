@@ -39,8 +39,8 @@ fn main() -> ExitCode {
 
 async fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
     match invocation {
-        Invocation::Server { command, sources } => {
-            commands::run(command, sources).await.map(|()| ExitCode::SUCCESS)
+        Invocation::Server { command, sources, queue } => {
+            commands::run(command, sources, queue).await.map(|()| ExitCode::SUCCESS)
         }
         Invocation::Client { command, arguments } => {
             Ok(client::run(&command, &arguments, command_line::definition()).await)

@@ -4,6 +4,7 @@ mod api;
 mod demo;
 mod dev;
 mod migrate;
+mod queue;
 mod worker;
 
 pub(crate) use demo::Unexpected;
@@ -13,10 +14,14 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::CommandError, shutdown};
+use crate::{command_line::QueueFlags, error::CommandError, shutdown};
 
 /// Carries out a command of `command_line`.
-pub(crate) async fn run(command: &str, sources: Sources) -> Result<(), CommandError> {
+pub(crate) async fn run(
+    command: &str,
+    sources: Sources,
+    queue_flags: QueueFlags,
+) -> Result<(), CommandError> {
     if command == "version" {
         println!("apprun {}", env!("CARGO_PKG_VERSION"));
         return Ok(());
@@ -30,12 +35,13 @@ pub(crate) async fn run(command: &str, sources: Sources) -> Result<(), CommandEr
     start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
     warn_of_unused(&config);
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
-    dispatch(command, config, stop).await
+    dispatch(command, config, queue_flags, stop).await
 }
 
 async fn dispatch(
     command: &str,
     config: Config,
+    queue_flags: QueueFlags,
     stop: CancellationToken,
 ) -> Result<(), CommandError> {
     match command {
@@ -43,6 +49,7 @@ async fn dispatch(
         "api" => api::run(config, stop).await,
         "worker" => worker::run(config, stop).await,
         "migrate" => migrate::run(config).await,
+        "queue" => queue::run(config, queue_flags, stop).await,
         "demo" => demo::run(config, stop).await,
         other => unreachable!("{other} is not declared in command_line"),
     }

@@ -65,6 +65,15 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
     Ok(row)
 }
 
+/// How many workers live at this moment.
+pub async fn live_workers(db: &Db) -> Result<u64, StoreError> {
+    let count =
+        sqlx::query_scalar!(r#"select count(*) as "count!" from q.lease where expires_at > now()"#)
+            .fetch_one(db.pool())
+            .await?;
+    Ok(count.unsigned_abs())
+}
+
 /// Ends a life in order: what it still holds is ready again at once, and no redelivery is counted.
 pub async fn release_lease(db: &Db, lease: LeaseId) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;

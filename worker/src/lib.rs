@@ -7,6 +7,7 @@
 mod backend;
 mod builder;
 mod cache;
+mod callbacks;
 mod claimer;
 mod fetch;
 mod jobs;
@@ -17,6 +18,7 @@ mod running;
 mod slots;
 
 pub use builder::BuilderOptions;
+pub use callbacks::Callbacks;
 pub use lease::Held;
 pub use pull::{Assignment, Interrupted, Puller, Trouble, through_trouble};
 pub use runner::{Options, StartError, Worker};

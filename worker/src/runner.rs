@@ -5,16 +5,21 @@ use std::{sync::Arc, time::Duration};
 use sandbox::{Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
+    domain::Reach,
     queue::{CallLimits, Signals},
-    store::{Db, StoreError, idempotency, partition},
+    store::{Db, StoreError, callback, idempotency, partition},
     telemetry::chain,
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::{Notify, OnceCell},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     builder::{Builder, BuilderOptions},
     cache::BinaryCache,
+    callbacks::Callbacks,
     jobs::{self, Services},
     pull::{Assignment, Puller},
     slots::Slots,
@@ -37,6 +42,8 @@ pub struct Options {
     pub call_limits: CallLimits,
     /// How long running jobs may go on after the worker was told to stop.
     pub grace: Duration,
+    /// Which addresses callbacks may go to.
+    pub callback_reach: Reach,
     /// How long executions and their logs are kept.
     pub retention_days: u32,
     /// Toolchains, their caches, and builds at once.
@@ -88,6 +95,7 @@ impl Worker {
             calls,
             builder: OnceCell::new(),
             worker: options.name.clone(),
+            callbacks_due: Arc::new(Notify::new()),
         });
         Ok(Self { options, services, beats })
     }
@@ -106,12 +114,15 @@ impl Worker {
             name: self.options.name,
         };
         let opening = open_builds(self.services.clone(), self.options.builder, slots, stop.clone());
+        let calling_back = self.options.callback_reach;
+        let calling_back =
+            tokio::spawn(call_back(self.services.clone(), calling_back, stop.clone()));
         let readying = tokio::spawn(opening);
         let keeping_house =
             tokio::spawn(keep_house(self.options.db.clone(), self.options.retention_days));
         let services = self.services.clone();
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
-        let _ = readying.await;
+        let _ = tokio::join!(readying, calling_back);
         keeping_house.abort();
         if let Some(services) = Arc::into_inner(self.services) {
             services.calls.stop().await;
@@ -144,7 +155,21 @@ async fn keep_house(db: Db, retention_days: u32) {
         if let Err(error) = idempotency::clean(&db).await {
             tracing::warn!(error = chain(&error), "old idempotency keys not cleaned");
         }
+        if let Err(error) = callback::forget(&db, retention_days).await {
+            tracing::warn!(error = chain(&error), "old callbacks not forgotten");
+        }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
+    }
+}
+
+/// Sends what callers want to be told. A machine that cannot speak TLS leaves that to the others.
+async fn call_back(services: Arc<Services>, reach: Reach, stop: CancellationToken) {
+    let (db, worker) = (services.db.clone(), services.worker.clone());
+    let due = services.callbacks_due.clone();
+    drop(services);
+    match Callbacks::new(db, reach, worker, due) {
+        Ok(callbacks) => callbacks.send_until(stop).await,
+        Err(error) => tracing::error!(error = chain(&error), "no callbacks are sent from here"),
     }
 }
 

@@ -6,7 +6,7 @@ use shared::{
 };
 
 use super::{
-    call,
+    call, callback,
     invoke_async::queued,
     later,
     views::{InvokeBatch, QueuedBatch},
@@ -27,8 +27,10 @@ pub(super) async fn invoke_batch(
     for (place, input) in body.inputs.0.iter().enumerate() {
         call::check_input(state, &format!("inputs[{place}]"), input)?;
     }
+    callback::check(state, caller, &function, body.callback_url.as_ref()).await?;
     let terms = Terms {
         timeout: call::timeout(&function, timeout)?,
+        callback: body.callback_url,
         start: later::start(state, body.delay, body.run_at)?,
         ..Terms::default()
     };

@@ -6,7 +6,7 @@ use shared::{
 };
 
 use super::{
-    call, later,
+    call, callback, later,
     views::{InvokeLater, Queued},
 };
 use crate::{
@@ -24,8 +24,10 @@ pub(super) async fn invoke_async(
     let function = access::find(state, caller, id, Action::InvokeFunction).await?;
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
+    callback::check(state, caller, &function, body.callback_url.as_ref()).await?;
     let terms = Terms {
         timeout: call::timeout(&function, timeout)?,
+        callback: body.callback_url,
         start: later::start(state, body.delay, body.run_at)?,
         ..Terms::default()
     };

@@ -2,8 +2,11 @@
 
 mod batch;
 mod call;
+mod callback;
+mod callback_secret;
 mod cancel;
 mod counts;
+mod deliveries;
 mod get;
 mod history;
 mod invoke;
@@ -21,7 +24,7 @@ use shared::domain::{
 
 use crate::{
     ApiState,
-    answer::{Accepted, Okay},
+    answer::{Accepted, Created, Okay},
     auth::Caller,
     body::Json,
     page::Page,
@@ -34,8 +37,8 @@ use crate::{
 use history::Conditions;
 use invoke::{How, Invoked};
 use views::{
-    Execution, ExecutionCounts, ExecutionSummary, InvokeBatch, InvokeFunction, InvokeLater,
-    LogLine, Queued, QueuedBatch,
+    CallbackSecret, Deliveries, Execution, ExecutionCounts, ExecutionSummary, InvokeBatch,
+    InvokeFunction, InvokeLater, LogLine, Queued, QueuedBatch,
 };
 
 /// The routes of this chapter.
@@ -173,6 +176,42 @@ impl Executions {
         execution_id: Path<ExecutionId>,
     ) -> Result<Accepted<Queued>, Problem> {
         replay::replay(&state, &caller, execution_id.0).await
+    }
+
+    /// Read what became of a callback
+    ///
+    /// The message that tells how the execution ended, and every attempt to deliver it.
+    #[oai(
+        path = "/functions/executions/:execution_id/deliveries",
+        method = "get",
+        operation_id = "getDeliveries"
+    )]
+    async fn deliveries(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        execution_id: Path<ExecutionId>,
+    ) -> Result<Okay<Deliveries>, Problem> {
+        deliveries::deliveries(&state, &caller, execution_id.0).await
+    }
+
+    /// Make or change the secret of a project's callbacks
+    ///
+    /// Callbacks are signed with it after Standard Webhooks: the headers `webhook-id`,
+    /// `webhook-timestamp` and `webhook-signature`. It is shown this once. The one before signs too
+    /// for another 24 hours.
+    #[oai(
+        path = "/projects/:project_id/callback-secret",
+        method = "post",
+        operation_id = "rotateCallbackSecret"
+    )]
+    async fn rotate_callback_secret(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        project_id: Path<ProjectId>,
+    ) -> Result<Created<CallbackSecret>, Problem> {
+        callback_secret::rotate(&state, &caller, project_id.0).await
     }
 
     /// List the executions of a function

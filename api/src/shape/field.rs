@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use shared::{
     config::{PayloadLimits, Secret},
     domain::{
-        Description, Email, FunctionName, JsonText, PersonName, ProjectId, ProjectName, Role,
-        Runtime, TenantId, TokenName, Trigger,
+        CallbackUrl, Description, Email, FunctionName, JsonText, PersonName, ProjectId,
+        ProjectName, Role, Runtime, TenantId, TokenName, Trigger,
     },
 };
 
@@ -206,6 +206,7 @@ macro_rules! from_text {
 }
 
 from_text!(
+    CallbackUrl,
     Email,
     PersonName,
     ProjectName,

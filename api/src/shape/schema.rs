@@ -5,10 +5,11 @@ use serde_json::Value;
 use shared::{
     config::Secret,
     domain::{
-        BuildId, BuildStatus, Description, Email, ExecutionId, ExecutionMode, ExecutionStatus,
-        FunctionId, FunctionName, FunctionStatus, IdCursor, InvitationId, JsonText, Level,
-        LogCursor, LogStream, OnDisconnect, PageSize, PersonName, Plan, ProjectId, ProjectName,
-        Reason, RequestId, Role, Runtime, Severity, TenantId, TokenId, TokenName, Trigger, UserId,
+        BuildId, BuildStatus, CallbackStatus, CallbackUrl, Description, Email, ExecutionId,
+        ExecutionMode, ExecutionStatus, FunctionId, FunctionName, FunctionStatus, IdCursor,
+        InvitationId, JsonText, Level, LogCursor, LogStream, OnDisconnect, PageSize, PersonName,
+        Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime, Severity, TenantId,
+        TokenId, TokenName, Trigger, UserId,
     },
 };
 
@@ -156,6 +157,11 @@ shapes! {
     Trigger => words(Trigger::ALL);
     FunctionStatus => words(FunctionStatus::ALL);
     BuildStatus => words(BuildStatus::ALL);
+    CallbackStatus => words(CallbackStatus::ALL);
+    CallbackUrl => MetaSchema {
+        max_length: Some(CallbackUrl::MAX_CHARS),
+        ..MetaSchema::new_with_format("string", "uri")
+    };
     ExecutionStatus => words(ExecutionStatus::ALL);
     ExecutionMode => words(ExecutionMode::ALL);
     OnDisconnect => words(OnDisconnect::ALL);

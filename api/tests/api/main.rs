@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod bad_input;
+mod callbacks;
 mod calls;
 mod document;
 mod endings;

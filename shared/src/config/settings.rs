@@ -97,6 +97,11 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("rate_limits.paid", "Requests a minute of a tenant on this plan; 0: no limit"),
     Setting::in_file("rate_limits.enterprise", "Requests a minute of a tenant on this plan"),
     Setting::in_file("rate_limits.anonymous", "Requests a minute of an address without a token"),
+    Setting::new(
+        "callback_allow",
+        "APPRUN_CALLBACK_ALLOW",
+        "Networks that callbacks may reach besides the public internet [default: none]",
+    ),
     Setting::in_file("functions.runtime.binary_dir", "A worker's cache of compiled functions"),
     Setting::in_file("functions.runtime.temp_dir", "Where calls and builds keep their files"),
     Setting::in_file("functions.limits.default_timeout", "Seconds, for a function that says none"),

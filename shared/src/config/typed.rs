@@ -10,7 +10,7 @@ use super::{
     parse::{absolute, address, artifact_location, directory, jwt_secret, non_empty, switch, url},
     values::Values,
 };
-use crate::domain::{Plan, PlanLimits, text_enum::text_enum};
+use crate::domain::{Plan, PlanLimits, Reach, text_enum::text_enum};
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
@@ -113,6 +113,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Carries events and wake-ups.
     pub nats_url: Option<Secret>,
+    /// Which addresses callbacks may go to.
+    pub callback_reach: Reach,
     /// Directory of the PostgreSQL programs for the embedded server.
     pub postgres_bin: Option<PathBuf>,
     /// Limits and places of functions.
@@ -264,6 +266,7 @@ impl Config {
             s3,
             redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
+            callback_reach: values.optional("callback_allow", str::parse).unwrap_or_default(),
             postgres_bin: values.optional("postgres_bin", directory),
             functions: FunctionSettings::read(values, &data_dir),
             fetch: FetchSettings::read(values),

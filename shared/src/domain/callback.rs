@@ -12,6 +12,20 @@ use std::{
 
 use url::{Host, Url};
 
+use super::text_enum::text_enum;
+
+text_enum!(
+    /// How far the message about an execution's end is.
+    CallbackStatus {
+        /// Not delivered yet.
+        Pending = "pending",
+        /// The receiver has it.
+        Delivered = "delivered",
+        /// Given up, or the receiver wants no more.
+        Failed = "failed",
+    }
+);
+
 /// An absolute `http` or `https` URL without credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackUrl(Url);
@@ -83,7 +97,7 @@ pub struct Network {
 
 /// Why a text is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an address or a network, as in '10.0.0.0/8' or '::1'")]
+#[error("must be addresses or networks with commas between them, as in 10.0.0.0/8,::1")]
 pub struct NotANetwork;
 
 impl Network {

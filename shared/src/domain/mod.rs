@@ -19,7 +19,7 @@ mod source;
 pub(crate) mod text_enum;
 
 pub use actor::Actor;
-pub use callback::{CallbackUrl, CallbackUrlError, Network, NotANetwork, Reach};
+pub use callback::{CallbackStatus, CallbackUrl, CallbackUrlError, Network, NotANetwork, Reach};
 pub use diagnostic::{Diagnostic, Severity};
 pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, OnDisconnect, Reason};

@@ -32,6 +32,8 @@ pub struct StartedExecution {
     pub timeout: Duration,
     /// Memory limit of the run.
     pub memory_bytes: u64,
+    /// Somebody wants to be told how it ends.
+    pub has_callback: bool,
     /// What follows a failure; a caller who waits is told at once, so a sync call is never retried.
     pub retry: RetryPolicy,
 }
@@ -71,7 +73,7 @@ pub async fn start(
          set status = 'running', started_at = now(), attempt = $2, worker = $3
          from function_version v join artifact a on a.key = v.artifact_key
          where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
-         returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode,
+         returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
                    least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.max_retries,
                    v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor"#,
         id.0,
@@ -95,6 +97,7 @@ pub async fn start(
                 .try_into()
                 .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
             timeout: milliseconds(row.timeout_ms),
+            has_callback: row.callback_url.is_some(),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
             retry: RetryPolicy {
                 max_retries: if is_async { row.max_retries.unsigned_abs() } else { 0 },

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod build;
 pub mod build_report;
 pub mod call;
+pub mod callback;
 pub mod cancel;
 mod db;
 pub mod dead_letter;

@@ -41,7 +41,11 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let finished = finished(&outcome, started_at);
     let retry_after = call.retry_after(job.attempt, finished.reason, rand::random());
     let record = || record(&services.db, job, &call, &finished, retry_after);
-    Ok(through_trouble(held, record).await?)
+    through_trouble(held, record).await?;
+    if call.has_callback {
+        services.callbacks_due.notify_one();
+    }
+    Ok(())
 }
 
 async fn program(

@@ -14,7 +14,7 @@ use shared::{
     store::{Db, StoreError, Tx, build, execution},
     telemetry::chain,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
 use crate::{
     builder::Builder,
@@ -36,6 +36,8 @@ pub(crate) struct Services {
     pub(crate) builder: OnceCell<Builder>,
     /// Name of this worker, for people.
     pub(crate) worker: String,
+    /// Rung when a call ended that somebody wants to be told about.
+    pub(crate) callbacks_due: Arc<Notify>,
 }
 
 /// Why a job could not be carried out: always trouble on our side.

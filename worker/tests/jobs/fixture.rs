@@ -131,6 +131,7 @@ impl Fixture {
             database_url: url.to_owned(),
             artifacts: ArtifactStore::open(self.artifacts.path()).unwrap(),
             call_slots: 2,
+            callback_reach: shared::domain::Reach::default(),
             call_limits: CallLimits::default(),
             grace,
             retention_days: 30,

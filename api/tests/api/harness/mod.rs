@@ -16,7 +16,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     config::{FunctionSettings, PayloadLimits, Registration, Secret},
-    domain::Plan,
+    domain::{Plan, Reach},
     queue::Signals,
     store::Db,
 };
@@ -251,6 +251,7 @@ fn config() -> ApiConfig {
             },
             log_retention_days: 30,
         },
+        callback_reach: Reach::default(),
         shutdown_grace: Duration::from_secs(1),
     }
 }

@@ -22,9 +22,10 @@ use crate::{
     views::{Build, FunctionDetails},
 };
 
-/// Between two looks at a build, at first and at most. A cached one takes no longer than the first.
+/// Between two looks at a build, at first and at most. A cached one takes no longer than the first;
+/// a long one must not use up the requests that a plan allows in a minute.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LAST_LOOK: Duration = Duration::from_millis(500);
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 pub(super) fn definition() -> Command {
     remote(
@@ -72,17 +73,22 @@ async fn send(context: &Context, manifest: &Manifest, source: &Source) -> Result
     let mut fields = manifest.fields.clone();
     let known = resolve::find_function(context, &project, &manifest.name).await?;
     let (method, path) = match known {
-        Ok(function) => {
-            let name = function.name;
-            return Err(Failure::usage(format!("there is a function {name:?} already")));
-        }
+        Ok(function) => (Method::PUT, format!("/functions/{}", function.function_id)),
         Err(_) => {
             fields.insert("project_id".to_owned(), project.id.into());
             (Method::POST, "/functions".to_owned())
         }
     };
     let body = source.body(fields)?;
-    let sent: Deployed = context.api.call(method, &path, &body, LONG).await?.data()?;
+    let sent =
+        context.api.call(method, &path, &body, LONG).await.map_err(|failure| match failure {
+            Failure::Refused(refusal) if refusal.status == 405 => Failure::usage(format!(
+                "there is a function {:?} already, and this server cannot change it",
+                manifest.name
+            )),
+            failure => failure,
+        })?;
+    let sent: Deployed = sent.data()?;
     Ok(sent.function_id)
 }
 

@@ -15,11 +15,11 @@ use crate::{
     views::{FunctionDetails, LogLine, Page},
 };
 
-/// Between two looks for new lines.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks for new lines: a third of the requests that the smallest plan allows.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Lines per request: the API's most.
 const MAX_LINES: u16 = 200;
-/// Pages read at one look. Nobody reads what writes more than this in a second.
+/// Pages read at one look. Nobody reads what writes more than this between two.
 const MAX_PAGES: usize = 20;
 /// Lines that are remembered as printed: more than one look can bring.
 const MAX_SEEN: usize = 10_000;

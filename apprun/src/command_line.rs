@@ -15,7 +15,7 @@ pub(crate) enum Invocation {
         command: &'static str,
         /// Where its settings come from.
         sources: Sources,
-        /// For `queue`.
+        /// For `queue`; `toolchains` takes its `json`.
         queue: QueueFlags,
     },
     /// To speak to a server.
@@ -74,6 +74,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "Needs database_url. A table that is refreshed every second on a terminal, and printed once \
          elsewhere.",
     ),
+    (
+        "toolchains",
+        "List the Go and Rust toolchains found on this machine, and the runtimes they serve",
+        "Asks no database. Says also what was found and cannot be used, and why.",
+    ),
     ("version", "Print the version", "Prints the name and version of this binary."),
 ];
 
@@ -103,7 +108,13 @@ pub(crate) fn definition() -> Command {
     let servers = COMMANDS.iter().map(|(name, about, more)| {
         let command = Command::new(*name).about(*about);
         let command = with_settings(command.long_about(format!("{about}.\n\n{more}")), false);
-        if *name == "queue" { command.args(queue_flags()) } else { command }
+        match *name {
+            "queue" => command.args(queue_flags()),
+            "toolchains" => {
+                command.args(queue_flags().into_iter().filter(|flag| flag.get_id() == "json"))
+            }
+            _ => command,
+        }
     });
     let program = Command::new("apprun")
         .about("Native functions and durable workflows on one Postgres")

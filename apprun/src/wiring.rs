@@ -119,13 +119,18 @@ pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, Com
 fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD);
-    let places = Places {
+    let places = places(settings);
+    let cache_dir = settings.cache_dir.clone();
+    BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }
+}
+
+/// Where toolchains are looked for.
+pub(crate) fn places(settings: &CompilerSettings) -> Places {
+    Places {
         go_root: settings.go_root.clone(),
         rust_root: settings.rust_root.clone(),
         ..Places::from_environment()
-    };
-    let cache_dir = settings.cache_dir.clone();
-    BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }
+    }
 }
 
 /// The machine and the process: what an operator needs to find a worker.

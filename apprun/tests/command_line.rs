@@ -25,7 +25,7 @@ fn version_prints_name_and_version() {
 
 #[test]
 fn every_command_that_runs_a_server_has_help_with_every_setting() {
-    for command in ["dev", "api", "worker", "migrate", "demo", "version"] {
+    for command in ["dev", "api", "worker", "migrate", "demo", "toolchains", "version"] {
         let output = apprun(&[command, "--help"], &[]);
         assert!(output.status.success(), "{command}");
         assert!(stdout(&output).contains("--http-addr"), "{command}");
@@ -66,4 +66,16 @@ fn a_database_that_is_not_there_gives_one_line() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output).trim_end().lines().count(), 1, "{}", stderr(&output));
     assert!(!stderr(&output).contains("hunter2"));
+}
+
+#[test]
+fn toolchains_lists_what_is_there_for_people_and_for_programs() {
+    let home = std::env::var("HOME").expect("a home");
+    let path = std::env::var("PATH").expect("a path");
+    let machine = [("HOME", home.as_str()), ("PATH", path.as_str())];
+    let listed = stdout(&apprun(&["toolchains"], &machine));
+    assert!(listed.contains("serves rust") && listed.contains("serves go1.0 to go1."), "{listed}");
+    let json = apprun(&["toolchains", "--json"], &machine);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json["toolchains"][0]["language"], "go", "{json}");
 }

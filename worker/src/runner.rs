@@ -20,7 +20,9 @@ use crate::{
     builder::{Builder, BuilderOptions},
     cache::BinaryCache,
     callbacks::Callbacks,
+    garbage,
     jobs::{self, Services},
+    offers,
     pull::{Assignment, Puller},
     slots::Slots,
 };
@@ -118,8 +120,11 @@ impl Worker {
         let calling_back =
             tokio::spawn(call_back(self.services.clone(), calling_back, stop.clone()));
         let readying = tokio::spawn(opening);
-        let keeping_house =
-            tokio::spawn(keep_house(self.options.db.clone(), self.options.retention_days));
+        let keeping_house = tokio::spawn(keep_house(
+            self.options.db.clone(),
+            self.options.artifacts,
+            self.options.retention_days,
+        ));
         let services = self.services.clone();
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
         let _ = tokio::join!(readying, calling_back);
@@ -144,7 +149,7 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
 
 /// Makes the partitions of the coming days, drops those that are too old and keys of yesterday, soon after the start
 /// and every hour; of several workers, whoever comes first.
-async fn keep_house(db: Db, retention_days: u32) {
+async fn keep_house(db: Db, artifacts: ArtifactStore, retention_days: u32) {
     loop {
         match timeout(HOUSEKEEPING_EVERY, partition::maintain(&db, retention_days)).await {
             Ok(Ok(0)) => {}
@@ -157,6 +162,11 @@ async fn keep_house(db: Db, retention_days: u32) {
         }
         if let Err(error) = callback::forget(&db, retention_days).await {
             tracing::warn!(error = chain(&error), "old callbacks not forgotten");
+        }
+        match garbage::collect(&db, &artifacts, garbage::GRACE).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "binaries that nothing refers to are gone"),
+            Err(error) => tracing::warn!(error = chain(&error), "old binaries not removed"),
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
@@ -187,7 +197,17 @@ async fn open_builds(
             () = stop.cancelled() => return,
         };
         match made_ready {
-            Ok(_) => return slots.add_builds(options.slots),
+            Ok(builder) => {
+                let toolchains = builder.compiler.toolchains().clone();
+                // A worker without any toolchain leaves builds to others.
+                if !toolchains.installed().is_empty() {
+                    slots.add_builds(options.slots);
+                }
+                let (db, worker) = (services.db.clone(), services.worker.clone());
+                // Not to be held up by it: the pool may be closed already.
+                drop(services);
+                return offers::keep_offering(db, worker, toolchains, stop).await;
+            }
             Err(error) => {
                 tracing::error!(error = chain(&error), "no builds here yet")
             }

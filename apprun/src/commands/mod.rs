@@ -5,6 +5,7 @@ mod demo;
 mod dev;
 mod migrate;
 mod queue;
+mod toolchains;
 mod worker;
 
 pub(crate) use demo::Unexpected;
@@ -27,6 +28,9 @@ pub(crate) async fn run(
         return Ok(());
     }
     let mut config = Config::load(sources)?;
+    if command == "toolchains" {
+        return toolchains::run(config, queue_flags.json).await;
+    }
     if command == "demo" {
         demo::quieten(&mut config);
     }

@@ -28,6 +28,10 @@ pub struct InstalledToolchain {
     pub version: String,
     /// Directory on this machine.
     pub root: String,
+    /// The runtimes it serves: `go1.0 to go1.27`, `rust`.
+    pub serves: String,
+    /// The newest of them.
+    pub newest: Runtime,
 }
 
 impl Toolchains {
@@ -45,11 +49,15 @@ impl Toolchains {
             language: "go",
             version: go.version.to_string(),
             root: go.root.display().to_string(),
+            serves: format!("go1.0 to go1.{}", go.version.minor),
+            newest: Runtime::Go { minor: go.version.minor },
         });
         let rust = self.rust.as_ref().map(|rust| InstalledToolchain {
             language: "rust",
             version: rust.version.clone(),
             root: rust.root.display().to_string(),
+            serves: "rust".to_owned(),
+            newest: Runtime::Rust,
         });
         go.into_iter().chain(rust).collect()
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use compiler::{BuildLimits, BuildOutcome, FailureReason};
+use compiler::{BuildLimits, BuildOutcome, FailureReason, FunctionResult};
+use sha2::{Digest, Sha256};
 use shared::domain::SourceBundle;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,41 @@ async fn a_build_that_writes_into_the_caches_changes_nothing_for_the_next() {
 
     let after = binary(workshop.build("rust", &rust(), BuildLimits::default()).await);
     assert!(before == after);
+    workshop.close().await;
+}
+
+/// Leaves a process behind that changes the last bytes of the finished program as fast as it can.
+const RACER: &str =
+    "use std::{env, fs::OpenOptions, io::{Seek, SeekFrom, Write}, process::{Command, Stdio}};
+    fn main() {
+        if env::args().nth(1).is_none() {
+            let mut racer = Command::new(env::current_exe().unwrap());
+            racer.arg(\"race\").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            racer.spawn().unwrap();
+            return;
+        }
+        let program = \"/work/target/x86_64-unknown-linux-musl/release/racer\";
+        for count in 0u64.. {
+            let Ok(mut file) = OpenOptions::new().write(true).open(program) else { continue };
+            let _ = file.seek(SeekFrom::End(-8)).and_then(|_| file.write_all(&count.to_le_bytes()));
+        }
+    }";
+
+#[tokio::test]
+async fn a_process_that_rewrites_the_artifact_is_dead_before_it_is_copied() {
+    let workshop = Workshop::open().await;
+    let manifest = "[package]\nname = \"racer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+    let main = "fn main() { println!(\"{}\", 7) }\n";
+    let source = bundle(&[("Cargo.toml", manifest), ("build.rs", RACER), ("src/main.rs", main)]);
+    for _ in 0..3 {
+        let outcome = workshop.build("rust", &source, BuildLimits::default()).await;
+        let BuildOutcome::Built(built) = outcome else { panic!("{outcome:#?}") };
+        let artifact = built.artifact;
+        assert_eq!(artifact.sha256, <[u8; 32]>::from(Sha256::digest(&artifact.bytes)));
+        // What was hashed is what runs.
+        let result = workshop.result(&artifact.bytes, "null").await;
+        assert_eq!(result, FunctionResult::Completed { output: "7".into() });
+    }
     workshop.close().await;
 }
 

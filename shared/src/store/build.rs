@@ -55,10 +55,11 @@ pub struct Artifact {
     pub toolchain: String,
 }
 
-/// The artifact that the same inputs gave before, if any.
+/// The artifact that the same inputs gave before, if any; from now on it counts as just used.
 pub async fn find_artifact(db: &Db, key: [u8; 32]) -> Result<Option<Artifact>, StoreError> {
     let row = sqlx::query!(
-        "select sha256, size_bytes, toolchain from artifact where key = $1",
+        "update artifact set used_at = now() where key = $1
+         returning sha256, size_bytes, toolchain",
         key.as_slice()
     )
     .fetch_optional(db.pool())
@@ -144,7 +145,9 @@ async fn put_into_service(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into artifact (key, sha256, size_bytes, toolchain) values ($1, $2, $3, $4)
-         on conflict (key) do nothing",
+         on conflict (key) do update
+         set sha256 = excluded.sha256, size_bytes = excluded.size_bytes,
+             toolchain = excluded.toolchain, used_at = now()",
         artifact.key.as_slice(),
         artifact.sha256.as_slice(),
         i64::try_from(artifact.size_bytes).unwrap_or(i64::MAX),

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, db::word};
-use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, TenantId};
+use super::{Db, StoreError, db::word, toolchain};
+use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, Runtime, TenantId};
 
 /// One build, with everything the compiler said.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct BuildReport {
     pub status: BuildStatus,
     /// Why it failed, one word.
     pub reason: Option<String>,
-    /// Why it failed, for people.
+    /// Why it failed, or what it waits for, for people.
     pub message: Option<String>,
     /// What the compiler said, as data.
     pub diagnostics: Vec<Diagnostic>,
@@ -65,7 +65,8 @@ async fn read(
     let mut tx = db.begin_for(tenant).await?;
     let row = sqlx::query!(
         "select b.id, v.number, b.status, b.reason, b.message, b.diagnostics, b.log,
-                b.log_truncated, b.toolchain, b.cached, b.queued_at, b.started_at, b.completed_at
+                b.log_truncated, b.toolchain, b.cached, b.queued_at, b.started_at, b.completed_at,
+                v.runtime
          from build b join function_version v on v.id = b.version_id
          where b.function_id = $1 and b.tenant_id = $2 and ($3::uuid is null or b.id = $3)
          order by b.id desc
@@ -76,22 +77,38 @@ async fn read(
     )
     .fetch_optional(&mut *tx)
     .await?;
-    row.map(|row| {
-        Ok(BuildReport {
-            id: BuildId(row.id),
-            version: row.number,
-            status: word(&row.status)?,
-            reason: row.reason,
-            message: row.message,
-            diagnostics: serde_json::from_value(row.diagnostics).map_err(StoreError::unreadable)?,
-            log: row.log,
-            log_truncated: row.log_truncated,
-            toolchain: row.toolchain,
-            cached: row.cached,
-            queued_at: row.queued_at,
-            started_at: row.started_at,
-            completed_at: row.completed_at,
-        })
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let status = word(&row.status)?;
+    let waits_for = match status {
+        BuildStatus::Pending => missing_toolchain(db, &row.runtime).await?,
+        _ => None,
+    };
+    Ok(Some(BuildReport {
+        id: BuildId(row.id),
+        version: row.number,
+        status,
+        reason: row.reason,
+        message: row.message.or(waits_for),
+        diagnostics: serde_json::from_value(row.diagnostics).map_err(StoreError::unreadable)?,
+        log: row.log,
+        log_truncated: row.log_truncated,
+        toolchain: row.toolchain,
+        cached: row.cached,
+        queued_at: row.queued_at,
+        started_at: row.started_at,
+        completed_at: row.completed_at,
+    }))
+}
+
+/// What a build waits for that no running worker has, in a sentence.
+async fn missing_toolchain(db: &Db, runtime: &str) -> Result<Option<String>, StoreError> {
+    let runtime: Runtime = runtime.parse().map_err(StoreError::unreadable)?;
+    if toolchain::is_offered(db, runtime, None).await? {
+        return Ok(None);
+    }
+    let needed = match runtime {
+        Runtime::Go { minor } => format!("go ≥ 1.{minor}"),
+        Runtime::Rust => "rust".to_owned(),
+    };
+    Ok(Some(format!("no worker has {needed}: the build waits until one does")))
 }

@@ -5,6 +5,7 @@
 //! `execution_report` and `log` what the API does.
 
 pub mod account;
+pub mod artifact;
 pub mod audit;
 pub mod build;
 pub mod build_report;
@@ -24,5 +25,6 @@ pub mod partition;
 pub mod project;
 pub mod project_token;
 pub mod session;
+pub mod toolchain;
 
 pub use db::{Db, StoreError, Tx, commit};

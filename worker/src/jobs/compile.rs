@@ -6,7 +6,9 @@ use shared::{
     queue::{self, ClaimedJob, SettleError},
     store::{
         Db,
+        artifact::{self, KeyLock},
         build::{self, Artifact, BuildFailure, FinishedBuild, StartedBuild},
+        toolchain,
     },
 };
 
@@ -31,9 +33,13 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
         return settle_only(services, job.claim, held).await;
     };
     let (runtime, source) = read_source(&started)?;
-    let finished = match builder.compiler.plan(runtime, &source) {
+    // Held until the outcome is recorded: whoever waits for it then finds the artifact.
+    let (finished, _lock) = match builder.compiler.plan(runtime, &source) {
         Ok(plan) => build_or_reuse(services, builder, &plan, stop).await?,
-        Err(failure) => failed(failure),
+        Err(failure) => {
+            leave_to_others(services, runtime, &failure).await?;
+            (failed(failure), None)
+        }
     };
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
@@ -49,19 +55,57 @@ fn read_source(started: &StartedBuild) -> Result<(Runtime, SourceBundle), JobErr
     Ok((runtime, source))
 }
 
+/// Another worker that runs may have the toolchain; then the job goes back, and on.
+async fn leave_to_others(
+    services: &Services,
+    runtime: Runtime,
+    failure: &compiler::BuildFailure,
+) -> Result<(), JobError> {
+    let lacks_toolchain = failure.reason == FailureReason::NoToolchain;
+    let worker = Some(services.worker.as_str());
+    if lacks_toolchain && toolchain::is_offered(&services.db, runtime, worker).await? {
+        return Err(JobError::ElsewhereOnly);
+    }
+    Ok(())
+}
+
 async fn build_or_reuse(
     services: &Services,
     builder: &Builder,
     plan: &BuildPlan,
     stop: &CancellationToken,
-) -> Result<FinishedBuild, JobError> {
-    let key = plan.key();
-    if let Some(artifact) = build::find_artifact(&services.db, key.0).await? {
-        // The row outlives a store that was lost; then the binary is simply built again.
-        if services.binaries.get(artifact.sha256).await.is_ok() {
-            return Ok(reused(artifact));
-        }
+) -> Result<(FinishedBuild, Option<KeyLock>), JobError> {
+    if let Some(found) = find(services, plan).await? {
+        return Ok((found, None));
     }
+    let lock = tokio::select! {
+        lock = artifact::lock_key(&services.db, plan.key().0) => lock?,
+        () = stop.cancelled() => return Ok((cancelled(), None)),
+    };
+    // Somebody else may have built it while we waited.
+    let finished = match find(services, plan).await? {
+        Some(found) => found,
+        None => build(services, builder, plan, stop).await?,
+    };
+    Ok((finished, Some(lock)))
+}
+
+/// What an earlier build of the same inputs left.
+async fn find(services: &Services, plan: &BuildPlan) -> Result<Option<FinishedBuild>, JobError> {
+    let Some(artifact) = build::find_artifact(&services.db, plan.key().0).await? else {
+        return Ok(None);
+    };
+    // The row outlives a store that was lost; then the binary is simply built again.
+    let is_there = services.binaries.get(artifact.sha256).await.is_ok();
+    Ok(is_there.then(|| reused(artifact)))
+}
+
+async fn build(
+    services: &Services,
+    builder: &Builder,
+    plan: &BuildPlan,
+    stop: &CancellationToken,
+) -> Result<FinishedBuild, JobError> {
     let fetched = match builder.fetcher.fetch(plan.needs()).await {
         Err(FetchError::Refused(message)) => return Ok(unfetched(message)),
         fetched => fetched?,
@@ -70,7 +114,7 @@ async fn build_or_reuse(
     // Ended in the middle, because the lease was lost or because somebody asked: the caller asks which.
     let outcome = builder.compiler.build(&builder.sandbox, plan, fetched, limits, stop).await?;
     match outcome {
-        BuildOutcome::Built(built) => store(services, plan, key, built).await,
+        BuildOutcome::Built(built) => store(services, plan, plan.key(), built).await,
         BuildOutcome::Failed(failure) => Ok(failed(failure)),
     }
 }
@@ -102,6 +146,16 @@ fn reused(artifact: Artifact) -> FinishedBuild {
         log_truncated: false,
         cached: true,
     }
+}
+
+/// Ended while it waited. Whether the lease was lost or somebody asked, the caller finds out.
+fn cancelled() -> FinishedBuild {
+    failed(compiler::BuildFailure {
+        reason: FailureReason::Cancelled,
+        message: "the build was cancelled".to_owned(),
+        log: BuildLog::default(),
+        diagnostics: Vec::new(),
+    })
 }
 
 /// The author's pins name what cannot be had here.

@@ -57,6 +57,8 @@ pub(crate) enum JobError {
     Fetch(#[from] FetchError),
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
+    #[error("failed to build: the toolchain is on other workers")]
+    ElsewhereOnly,
     #[error("failed to read a stored version")]
     UnreadableVersion,
     #[error("failed to finish: the lease was lost")]

@@ -2,6 +2,7 @@
 //! same end state when a worker is lost on the way.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod artifacts;
 mod cancel;
 mod fixture;
 mod lost;

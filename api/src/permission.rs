@@ -57,6 +57,11 @@ actions! {
         getDeliveries
     ];
     ManageCallbackSecret: Admin, "managing the secret of callbacks", [rotateCallbackSecret];
+    ManageDeadLetters: Admin, "managing dead letters", [
+        listDeadLetters, redriveDeadLetters, purgeDeadLetters
+    ];
+    SeeQueue: Admin, "seeing the queue", [getQueue];
+    SeeWorkers: Admin, "seeing the workers", [listWorkers];
     CancelExecution: Member, "cancelling an execution", [cancelExecution];
     ReplayExecution: Member, "running an execution again", [replayExecution];
 }
@@ -65,8 +70,17 @@ actions! {
 const OPEN: &[&str] = &["register", "login", "refresh", "health", "ready"];
 
 /// Operations about the caller alone, and lists of what the caller has a role in: a token is enough.
-const OF_THE_CALLER: &[&str] =
-    &["logout", "me", "switchTenant", "acceptInvitation", "listProjects", "listFunctions"];
+const OF_THE_CALLER: &[&str] = &[
+    "lookup",
+    "getUsage",
+    "getInfo",
+    "logout",
+    "me",
+    "switchTenant",
+    "acceptInvitation",
+    "listProjects",
+    "listFunctions",
+];
 
 /// What an operation asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 use tokio::sync::Semaphore;
 
 use crate::{
-    ApiState, audit::Audit, auth::Auth, door::Door, errors, executions::Executions,
-    functions::Functions, health::Health, idempotency::Idempotent, invitations::Invitations,
-    members::Members, offered::Offered, project_tokens::ProjectTokens, projects::Projects,
+    ApiState, audit::Audit, auth::Auth, dead_letters::DeadLetterRoutes, door::Door, errors,
+    executions::Executions, functions::Functions, health::Health, idempotency::Idempotent,
+    invitations::Invitations, members::Members, offered::Offered, overview::Overview,
+    project_tokens::ProjectTokens, projects::Projects,
 };
 
 /// All routes behind the door.
@@ -34,12 +35,34 @@ pub fn openapi() -> String {
     service().spec() + "\n"
 }
 
-type Apis =
-    (Auth, Audit, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
+type Apis = (
+    Auth,
+    Audit,
+    Projects,
+    Members,
+    Invitations,
+    ProjectTokens,
+    Functions,
+    Executions,
+    DeadLetterRoutes,
+    Overview,
+    Health,
+);
 
 /// Every chapter.
-const APIS: Apis =
-    (Auth, Audit, Projects, Members, Invitations, ProjectTokens, Functions, Executions, Health);
+const APIS: Apis = (
+    Auth,
+    Audit,
+    Projects,
+    Members,
+    Invitations,
+    ProjectTokens,
+    Functions,
+    Executions,
+    DeadLetterRoutes,
+    Overview,
+    Health,
+);
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
     OpenApiService::new(APIS, "apprun", "1")

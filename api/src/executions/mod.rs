@@ -14,7 +14,7 @@ mod invoke_async;
 mod later;
 mod logs;
 mod replay;
-mod views;
+pub(crate) mod views;
 
 use poem_openapi::OpenApi;
 use shared::domain::{

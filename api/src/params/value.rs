@@ -1,10 +1,10 @@
 //! What can stand in a query or a header, beside the words and ids of the domain.
 
-use std::time;
+use std::{str::FromStr, time};
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use shared::domain::{
-    ExecutionId, ExecutionStatus, FunctionId, FunctionStatus, IdCursor, Level, LogCursor,
+    ExecutionId, ExecutionStatus, FunctionId, FunctionStatus, IdCursor, IdError, Level, LogCursor,
     OnDisconnect, PageSize, ProjectId, Reason, RequestId, UserId, check_length,
 };
 
@@ -190,4 +190,36 @@ impl Parameter for Prefer {
             .map(|preference| preference.split([';', '=']).next().unwrap_or_default().trim());
         Ok(Self { respond_async: names.any(|name| name.eq_ignore_ascii_case("respond-async")) })
     }
+}
+
+/// An id of anything that can be looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyId {
+    Project(ProjectId),
+    Function(FunctionId),
+    Execution(ExecutionId),
+    Request(RequestId),
+}
+
+impl FromStr for AnyId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.split_once('-') {
+            Some((ProjectId::PREFIX, _)) => text.parse().map(Self::Project),
+            Some((FunctionId::PREFIX, _)) => text.parse().map(Self::Function),
+            Some((ExecutionId::PREFIX, _)) => text.parse().map(Self::Execution),
+            _ => text.parse().map(Self::Request),
+        }
+    }
+}
+
+impl Shape for AnyId {
+    fn schema() -> MetaSchemaRef {
+        String::schema()
+    }
+}
+
+impl Resource for AnyId {
+    const NOUN: &str = "thing";
 }

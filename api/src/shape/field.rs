@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use shared::{
     config::{PayloadLimits, Secret},
     domain::{
-        CallbackUrl, Description, Email, FunctionName, JsonText, PersonName, ProjectId,
-        ProjectName, Role, Runtime, TenantId, TokenName, Trigger,
+        CallbackUrl, Description, Email, FunctionId, FunctionName, JsonText, PersonName, ProjectId,
+        ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger,
     },
 };
 
@@ -153,6 +153,16 @@ impl Field for JsonText {
     }
 }
 
+impl Field for bool {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        match json.get() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Refusal::Invalid(format!("must be true or false, found {}", kind_of(json)))),
+        }
+    }
+}
+
 impl Field for u32 {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
         let json = json.get();
@@ -183,11 +193,17 @@ impl Field for Secret {
     }
 }
 
-impl Field for ProjectId {
-    fn read(json: &RawValue) -> Result<Self, Refusal> {
-        Self::read_id(&String::read(json)?)
-    }
+macro_rules! resources {
+    ($($type:ty),+) => {
+        $(impl Field for $type {
+            fn read(json: &RawValue) -> Result<Self, Refusal> {
+                Self::read_id(&String::read(json)?)
+            }
+        })+
+    };
 }
+
+resources!(ProjectId, FunctionId);
 
 impl Field for TenantId {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
@@ -207,6 +223,7 @@ macro_rules! from_text {
 
 from_text!(
     CallbackUrl,
+    Reason,
     Email,
     PersonName,
     ProjectName,

@@ -16,7 +16,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a role in the tenant counts, instead of one in a project.
-const OVER_THE_TENANT: [&str; 2] = ["/api/v1/audit", "/api/v1/projects"];
+const OVER_THE_TENANT: [&str; 4] =
+    ["/api/v1/audit", "/api/v1/projects", "/api/v1/queue", "/api/v1/workers"];
 
 fn table() -> BTreeMap<&'static str, Needs> {
     let rows = api::permissions();

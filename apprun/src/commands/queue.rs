@@ -29,7 +29,7 @@ pub(super) async fn run(
     db.require_schema().await?;
     let is_live = std::io::stdout().is_terminal() && !flags.once && !flags.json;
     loop {
-        let depths = queue::depths(&db).await?;
+        let depths = queue::depths(&db, None).await?;
         let workers = queue::live_workers(&db).await?;
         let text = if flags.json { json(&depths, workers) } else { table(&depths, workers) };
         let screen = if is_live { CLEAR_SCREEN } else { "" };

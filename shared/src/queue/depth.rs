@@ -3,8 +3,13 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::job::Class;
-use crate::store::{Db, StoreError};
+use crate::{
+    domain::TenantId,
+    store::{Db, StoreError},
+};
 
 /// One class's live jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub struct Depth {
     pub oldest_ready: Option<Duration>,
 }
 
-/// All classes, the most urgent first, the empty ones too.
-pub async fn depths(db: &Db) -> Result<Vec<Depth>, StoreError> {
+/// All classes, the most urgent first, the empty ones too; of one tenant, or of all.
+pub async fn depths(db: &Db, tenant: Option<TenantId>) -> Result<Vec<Depth>, StoreError> {
     let rows = sqlx::query!(
         r#"select c.class as "class!",
                   coalesce(j.ready, 0) as "ready!", coalesce(j.running, 0) as "running!",
@@ -32,10 +37,12 @@ pub async fn depths(db: &Db) -> Result<Vec<Depth>, StoreError> {
                select class, count(*) filter (where lease_id is null) as ready, count(lease_id) as running,
                       extract(epoch from now() - min(enqueued_at) filter (where lease_id is null))::float8
                           as oldest_seconds
-               from q.job group by class
+               from q.job where $1::uuid is null or tenant_id = $1 group by class
            ) j on j.class = c.class
-           left join (select class, count(*) as deferred from q.later group by class) l on l.class = c.class
-           order by c.class"#
+           left join (select class, count(*) as deferred from q.later
+                      where $1::uuid is null or tenant_id = $1 group by class) l on l.class = c.class
+           order by c.class"#,
+        tenant.map(|id| id.0)
     )
     .fetch_all(db.pool())
     .await?;
@@ -53,4 +60,42 @@ pub async fn depths(db: &Db) -> Result<Vec<Depth>, StoreError> {
             })
         })
         .collect()
+}
+
+/// A worker process that holds a lease.
+#[derive(Debug)]
+pub struct WorkerSession {
+    /// Its name, for people.
+    pub name: String,
+    /// When this life of it began.
+    pub started_at: OffsetDateTime,
+    /// False: it has not been heard of for longer than a lease lives.
+    pub alive: bool,
+    /// Calls that it runs.
+    pub calls: u64,
+    /// Builds that it runs.
+    pub builds: u64,
+}
+
+/// The workers, by name. Those that ended in order are not among them.
+pub async fn workers(db: &Db) -> Result<Vec<WorkerSession>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select l.worker, l.started_at, l.expires_at > now() as "alive!",
+                  count(j.id) filter (where j.class < 2) as "calls!",
+                  count(j.id) filter (where j.class = 2) as "builds!"
+           from q.lease l left join q.job j on j.lease_id = l.id
+           group by l.id order by l.worker, l.id limit 1000"#
+    )
+    .fetch_all(db.pool())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| WorkerSession {
+            name: row.worker,
+            started_at: row.started_at,
+            alive: row.alive,
+            calls: row.calls.unsigned_abs(),
+            builds: row.builds.unsigned_abs(),
+        })
+        .collect())
 }

@@ -19,7 +19,7 @@ mod signals;
 pub use cancel::{CancelledJob, cancel};
 pub use claim::{CallLimits, Claimed, FreeSlots, Rounds};
 pub use counters::{CLAIM_WAIT_BUCKETS, ClassCounts, counts};
-pub use depth::{Depth, depths};
+pub use depth::{Depth, WorkerSession, depths, workers};
 pub use group::GroupCommit;
 pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
 pub use lease::{Beat, LEASE_TIME, LeaseId, beat, live_workers, open_lease, release_lease};

@@ -216,3 +216,16 @@ pub async fn busy(db: &Db, tenant: TenantId, function: FunctionId) -> Result<Bus
         max_concurrency: row.max_concurrency.map(i32::unsigned_abs),
     })
 }
+
+/// How many calls of a tenant run at this moment.
+pub async fn running(db: &Db, tenant: TenantId) -> Result<u32, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
+    let running = sqlx::query_scalar!(
+        r#"select count(*) as "running!" from q.job
+           where lease_id is not null and tenant_id = $1 and class < 2"#,
+        tenant.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(u32::try_from(running).unwrap_or(u32::MAX))
+}

@@ -4,7 +4,7 @@
 
 use super::{StoreError, Tx};
 use crate::{
-    domain::{ExecutionId, FunctionId, RequestId, TenantId},
+    domain::{ExecutionId, FunctionId, ProjectId, Reason, RequestId, TenantId},
     queue::{Class, JobKind, NewJob, push},
 };
 
@@ -63,4 +63,47 @@ pub async fn purge(tx: &mut Tx, tenant: TenantId, dead: &[ExecutionId]) -> Resul
     .execute(&mut **tx)
     .await?;
     Ok(purged.rows_affected())
+}
+
+/// Which dead letters of a project: all conditions hold together.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// These only.
+    pub ids: Option<Vec<ExecutionId>>,
+    /// Of this function only.
+    pub function: Option<FunctionId>,
+    /// That ended so only.
+    pub reason: Option<Reason>,
+}
+
+/// The oldest dead letters that match, at most `room` of them, and how many match in all. Whoever
+/// asks has been let in to the project.
+pub async fn matching(
+    tx: &mut Tx,
+    tenant: TenantId,
+    project: ProjectId,
+    which: &Which,
+    room: u32,
+) -> Result<(Vec<ExecutionId>, u64), StoreError> {
+    let ids = which.ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let rows = sqlx::query!(
+        r#"select id, count(*) over () as "matched!"
+           from execution
+           where project_id = $1 and tenant_id = $2 and dead_letter
+             and ($3::uuid[] is null or id = any ($3))
+             and ($4::uuid is null or function_id = $4)
+             and ($5::text is null or reason = $5)
+           order by id
+           limit $6"#,
+        project.0,
+        tenant.0,
+        ids.as_deref() as Option<&[uuid::Uuid]>,
+        which.function.map(|id| id.0),
+        which.reason.map(Reason::as_str),
+        i64::from(room),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let matched = rows.first().map_or(0, |row| row.matched.unsigned_abs());
+    Ok((rows.into_iter().map(|row| ExecutionId(row.id)).collect(), matched))
 }

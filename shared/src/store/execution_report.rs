@@ -167,6 +167,24 @@ pub async fn status(
     status.as_deref().map(word).transpose()
 }
 
+/// What came with a request, newest first, at most ten: executions with their projects.
+pub async fn of_request(
+    db: &Db,
+    tenant: TenantId,
+    request: RequestId,
+) -> Result<Vec<(ExecutionId, ProjectId)>, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
+    let rows = sqlx::query!(
+        "select id, project_id from execution where request_id = $1 and tenant_id = $2
+         order by id desc limit 10",
+        request.0,
+        tenant.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ExecutionId(row.id), ProjectId(row.project_id))).collect())
+}
+
 /// Which executions: all conditions hold together. Whoever asks has been let in to the project or
 /// the function, and one of the two is given.
 #[derive(Debug, Clone, Copy, Default)]

@@ -70,7 +70,7 @@ async fn depths_tell_what_waits_runs_and_is_put_off_and_for_how_long() {
     .execute(&q.sql)
     .await
     .unwrap();
-    let depth = queue::depths(&q.db).await.unwrap()[Class::Build as usize];
+    let depth = queue::depths(&q.db, None).await.unwrap()[Class::Build as usize];
     assert_eq!((depth.ready, depth.running, depth.deferred), (1, 1, 0));
     assert!(depth.oldest_ready.unwrap() >= Duration::from_secs(60));
 }

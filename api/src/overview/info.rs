@@ -1,0 +1,20 @@
+//! GET /info
+
+use super::views::Info;
+use crate::{ApiState, answer::Okay, auth::Caller, problem::Problem};
+
+pub(super) async fn info(state: &ApiState, _: &Caller) -> Result<Okay<Info>, Problem> {
+    let functions = &state.config.functions;
+    Ok(Okay::new(Info {
+        version: state.version.to_owned(),
+        registration: state.config.registration.as_str().to_owned(),
+        rate_limits: state.config.rate_limits.is_some(),
+        shared_limits: state.config.redis_url.is_some(),
+        max_timeout: functions.max_timeout_seconds,
+        max_memory: functions.max_memory_mib,
+        max_input_bytes: functions.payloads.input_bytes as u64,
+        max_output_bytes: functions.payloads.output_bytes as u64,
+        max_log_bytes: functions.payloads.log_bytes as u64,
+        retention_days: functions.log_retention_days,
+    }))
+}

@@ -1,0 +1,23 @@
+//! GET /usage
+
+use shared::store::{account, call, function};
+
+use super::views::{Usage, Used};
+use crate::{ApiState, answer::Okay, auth::Caller, problem::Problem};
+
+pub(super) async fn usage(state: &ApiState, caller: &Caller) -> Result<Okay<Usage>, Problem> {
+    let tenant = caller.actor.tenant;
+    let plan = account::plan(&state.db, tenant).await?.ok_or_else(Problem::account_gone)?;
+    let limits = state.config.functions.limits_of(plan);
+    let mut tx = state.db.begin_for(tenant).await?;
+    let functions = function::count(&mut tx, tenant).await?;
+    drop(tx);
+    let running = call::running(&state.db, tenant).await?;
+    Ok(Okay::new(Usage {
+        plan,
+        functions: Used { used: functions, limit: limits.functions },
+        concurrent_executions: Used { used: running, limit: limits.concurrent_executions },
+        timeout: limits.timeout_seconds,
+        memory: limits.memory_mib,
+    }))
+}

@@ -1,0 +1,145 @@
+//! How overviews look from outside.
+
+use serde_json::json;
+use shared::domain::{ExecutionId, FunctionId, Plan, ProjectId};
+
+use crate::{
+    executions::views::EXECUTION,
+    functions::views::MOMENT,
+    shape::{Timestamp, view},
+};
+
+view! {
+    /// What an id stands for.
+    Lookup {
+        /// One thing; for a request, the executions that came with it, at most ten.
+        found: Vec<Found> = [Found::example()],
+    }
+}
+
+view! {
+    /// One thing that was found.
+    Found {
+        /// `project`, `function` or `execution`.
+        kind: &'static str = "execution",
+        /// Its id.
+        id: String = EXECUTION,
+        /// Where it is looked at.
+        link: String = format!("/api/v1/functions/executions/{EXECUTION}"),
+    }
+}
+
+impl Found {
+    pub(super) fn project(id: ProjectId) -> Self {
+        Self { kind: "project", id: id.to_string(), link: format!("/api/v1/projects/{id}") }
+    }
+
+    pub(super) fn function(id: FunctionId) -> Self {
+        Self { kind: "function", id: id.to_string(), link: format!("/api/v1/functions/{id}") }
+    }
+
+    pub(super) fn execution(id: ExecutionId) -> Self {
+        let link = format!("/api/v1/functions/executions/{id}");
+        Self { kind: "execution", id: id.to_string(), link }
+    }
+}
+
+view! {
+    /// What a tenant uses of its plan.
+    Usage {
+        /// The plan.
+        plan: Plan = "free",
+        /// Functions there are.
+        functions: Used = json!({ "used": 3, "limit": 10 }),
+        /// Calls that run at this moment.
+        concurrent_executions: Used = json!({ "used": 1, "limit": 10 }),
+        /// Longest a call may take, in seconds.
+        timeout: u32 = 30,
+        /// Most memory a call may hold, in MiB.
+        memory: u32 = 128,
+    }
+}
+
+view! {
+    /// How much of a limit is used.
+    Used {
+        /// At this moment.
+        used: u32 = 3,
+        /// The most there may be.
+        limit: u32 = 10,
+    }
+}
+
+view! {
+    /// What waits and runs.
+    Queue {
+        /// The most urgent first.
+        classes: Vec<QueueClass> = [QueueClass::example()],
+    }
+}
+
+view! {
+    /// Calls or builds of one urgency.
+    QueueClass {
+        /// `sync`, `async` or `build`.
+        class: &'static str = "async",
+        /// Waiting for a slot.
+        ready: u64 = 12,
+        /// Running.
+        running: u64 = 4,
+        /// Put off: delayed calls, retries, and jobs given back after trouble.
+        deferred: u64 = 2,
+        /// How long the oldest that is ready has waited; null when none is.
+        oldest_ready_seconds: Option<f64> = 0.4,
+    }
+}
+
+view! {
+    /// The workers of this installation.
+    Workers {
+        /// By name.
+        workers: Vec<Worker> = [Worker::example()],
+    }
+}
+
+view! {
+    /// One worker.
+    Worker {
+        /// Its machine and process.
+        name: String = "host-17",
+        /// False when it has not been heard of for some seconds.
+        alive: bool = true,
+        /// Since when it has been there.
+        started_at: Timestamp = MOMENT,
+        /// Calls that it runs.
+        calls: u64 = 4,
+        /// Builds that it runs.
+        builds: u64 = 1,
+    }
+}
+
+view! {
+    /// What this server is and allows.
+    Info {
+        /// Of the program.
+        version: String = "0.1.0",
+        /// Who may register: `open`, `invite` or `closed`.
+        registration: String = "open",
+        /// Whether requests per minute are limited.
+        rate_limits: bool = true,
+        /// Whether several API processes count them together.
+        shared_limits: bool = false,
+        /// Longest a call may take whatever the plan, in seconds.
+        max_timeout: u32 = 300,
+        /// Most memory a call may hold whatever the plan, in MiB.
+        max_memory: u32 = 512,
+        /// Longest input of a call.
+        max_input_bytes: u64 = 1_048_576,
+        /// Longest output of a call.
+        max_output_bytes: u64 = 1_048_576,
+        /// Longest log that is kept of a call.
+        max_log_bytes: u64 = 262_144,
+        /// How many days executions and their logs are kept.
+        retention_days: u32 = 30,
+    }
+}

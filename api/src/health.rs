@@ -8,7 +8,9 @@ use std::{
 
 use poem_openapi::OpenApi;
 
-use shared::telemetry::chain;
+use serde_json::json;
+use shared::{queue::degraded_layers, store::StoreError, telemetry::chain};
+use tokio::time::error::Elapsed;
 
 use crate::{
     ApiState,
@@ -58,6 +60,9 @@ view! {
     Readiness {
         /// Always `ready`; a process that is not answers with an error.
         status: &'static str = "ready",
+        /// Layers of isolation that some running worker does without, because its operator allowed
+        /// that by name; empty as it should be.
+        degraded: Vec<String> = json!([]),
     }
 }
 
@@ -91,15 +96,21 @@ impl Health {
         if state.stopping.load(Ordering::Relaxed) {
             return Err(Problem::overloaded("this process is stopping"));
         }
-        ping(&state).await?;
-        Ok(Okay::new(Readiness { status: "ready" }))
+        let asked = tokio::time::timeout(PING_TIMEOUT, degraded_layers(&state.db)).await;
+        let degraded = answered(asked)?;
+        Ok(Okay::new(Readiness { status: "ready", degraded }))
     }
 }
 
 async fn ping(state: &ApiState) -> Result<Duration, Problem> {
     let asked_at = Instant::now();
-    match tokio::time::timeout(PING_TIMEOUT, state.db.ping()).await {
-        Ok(Ok(())) => Ok(asked_at.elapsed()),
+    answered(tokio::time::timeout(PING_TIMEOUT, state.db.ping()).await)?;
+    Ok(asked_at.elapsed())
+}
+
+fn answered<T>(asked: Result<Result<T, StoreError>, Elapsed>) -> Result<T, Problem> {
+    match asked {
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(Problem {
             cause: Some(chain(&error)),
             ..Problem::overloaded("the database is away")

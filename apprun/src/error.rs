@@ -15,6 +15,10 @@ pub(crate) enum CommandError {
     Missing { key: &'static str, variable: &'static str },
     #[error("log = {filter:?} is not a filter: write info, or info,worker=debug")]
     LogFilter { filter: String },
+    #[error(
+        "allow_degraded: {name:?} is no layer of isolation; they are {known}, and each is named"
+    )]
+    UnknownLayer { name: String, known: String },
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -33,6 +37,8 @@ pub(crate) enum CommandError {
     PostgresEnded(std::path::PathBuf),
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
+    #[error("cannot hand the rights of this process to a warden")]
+    Warden(#[source] std::io::Error),
     #[error("told to stop")]
     Interrupted,
     #[error("cannot use a temporary directory")]

@@ -25,9 +25,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     // First of all: the sandbox starts this binary again as its spawner, which must stay small.
     sandbox::become_spawner_if_asked();
-    let invocation = command_line::parse();
-    let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime);
-    match runtime.and_then(|runtime| runtime.block_on(run(invocation))) {
+    match run(command_line::parse()) {
         Ok(code) => code,
         Err(CommandError::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
         Err(error) => {
@@ -37,13 +35,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
+fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
+    let runtime = || tokio::runtime::Runtime::new().map_err(CommandError::Runtime);
     match invocation {
         Invocation::Server { command, sources, queue } => {
-            commands::run(command, sources, queue).await.map(|()| ExitCode::SUCCESS)
+            // Before there are threads.
+            let launcher = commands::launcher(command)?;
+            let running = commands::run(command, sources, queue, launcher);
+            runtime()?.block_on(running).map(|()| ExitCode::SUCCESS)
         }
         Invocation::Client { command, arguments } => {
-            Ok(client::run(&command, &arguments, command_line::definition()).await)
+            let running = client::run(&command, &arguments, command_line::definition());
+            Ok(runtime()?.block_on(running))
         }
     }
 }

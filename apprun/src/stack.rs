@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sandbox::Launcher;
 use shared::{
     artifact::ArtifactStore,
     config::{Config, Secret},
@@ -114,7 +115,7 @@ impl Rooms {
     ) -> Result<Self, CommandError> {
         let backbone = Backbone::connect(database_url(config, postgres)?).await?;
         backbone.db.migrate().await?;
-        let worker = backbone.worker(config, artifacts, GRACE).await?;
+        let worker = backbone.worker(config, artifacts, GRACE, Launcher::Direct).await?;
         let jwt_secret = match &config.jwt_secret {
             Some(configured) => configured.clone(),
             None => data_dir.jwt_secret()?,

@@ -8,6 +8,7 @@ use std::{
 
 use api::{ApiConfig, ApiState};
 use compiler::Places;
+use sandbox::{Conditions, Launcher, Layer};
 use shared::{
     artifact::ArtifactStore,
     config::{CompilerSettings, Config, FetchSettings, Registration, Secret},
@@ -80,6 +81,7 @@ impl Backbone {
         config: &Config,
         artifacts: ArtifactStore,
         grace: Duration,
+        launcher: Launcher,
     ) -> Result<Worker, CommandError> {
         let options = worker::Options {
             db: self.db.clone(),
@@ -95,6 +97,7 @@ impl Backbone {
             retention_days: config.functions.log_retention_days,
             builder: builder_options(&config.compiler, &config.fetch),
             name: worker_name(),
+            conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },
         };
         Ok(Worker::start(options).await?)
     }
@@ -104,6 +107,17 @@ impl Backbone {
 pub(crate) fn database_url(config: &Config) -> Result<&Secret, CommandError> {
     let missing = CommandError::Missing { key: "database_url", variable: "APPRUN_DATABASE_URL" };
     config.database_url.as_ref().ok_or(missing)
+}
+
+/// The layers of isolation that may be missing. There is no word for all of them.
+pub(crate) fn allowed_layers(config: &Config) -> Result<Vec<Layer>, CommandError> {
+    let layer = |name: &String| {
+        Layer::from_name(name).ok_or_else(|| CommandError::UnknownLayer {
+            name: name.clone(),
+            known: Layer::all().map(Layer::name).collect::<Vec<_>>().join(", "),
+        })
+    };
+    config.allow_degraded.iter().map(layer).collect()
 }
 
 /// Listens early: a taken port should be known before anything slow has been done.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use compiler::{BuildLimits, BuildOutcome, Compiler, Fetches, Places, Toolchains};
-use sandbox::{Options, Sandbox, Tool, run_tool};
+use sandbox::{Conditions, Options, Sandbox, Tool, run_tool};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -42,8 +42,13 @@ async fn run() -> Result<(), Failure> {
     let (go_root, rust_root) = (root("go")?, root("rust")?);
     let scratch = tempfile::tempdir()?;
     let started = Instant::now();
-    let compiler =
-        Compiler::prepare(toolchains, &scratch.path().join("cache"), Fetches::default()).await?;
+    let compiler = Compiler::prepare(
+        toolchains,
+        &scratch.path().join("cache"),
+        Fetches::default(),
+        &Conditions::default(),
+    )
+    .await?;
     println!("{:<34}{:>8.0}", "warm-up of both, once per machine", millis(started.elapsed()));
     let options = Options { slots: 2, primed: 0, ..Options::new(compiler.image()) };
     let builds = Sandbox::start(options).await?;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::{Ended, Image, InputFile, Profile, Sandbox, StartError, ToolError};
+use sandbox::{Conditions, Ended, Image, InputFile, Profile, Sandbox, StartError, ToolError};
 use sha2::{Digest, Sha256};
 use shared::domain::{Runtime, SourceBundle};
 use tokio_util::sync::CancellationToken;
@@ -33,14 +33,17 @@ impl Compiler {
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
     /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
     /// be fetched, Rust is passed over, and `toolchains` says so. `fetches` are the dependencies that
-    /// `build` will be given.
+    /// `build` will be given. Filling a cache takes a sandbox, which has these conditions.
     pub async fn prepare(
         mut toolchains: Toolchains,
         cache_dir: &Path,
         fetches: Fetches,
+        conditions: &Conditions,
     ) -> Result<Self, PrepareError> {
-        let (go_cache, rust_cache) =
-            tokio::join!(go_cache(&toolchains, cache_dir), rust_cache(&toolchains, cache_dir));
+        let (go_cache, rust_cache) = tokio::join!(
+            go_cache(&toolchains, cache_dir, conditions),
+            rust_cache(&toolchains, cache_dir, conditions)
+        );
         let rust_cache = match rust_cache {
             // A machine without a way to the registry still builds Go.
             Err(error @ PrepareError::FetchCrates { .. }) => {
@@ -129,20 +132,22 @@ fn refused(diagnostics: Refusal) -> BuildFailure {
 async fn go_cache(
     toolchains: &Toolchains,
     cache_dir: &Path,
+    conditions: &Conditions,
 ) -> Result<Option<PathBuf>, PrepareError> {
     let Some(go) = &toolchains.go else { return Ok(None) };
     let name = cache_name("go", &go.version.to_string(), go::warm_up_inputs());
-    let fill = async |staging: &Path| go::warm_up(go, staging).await;
+    let fill = async |staging: &Path| go::warm_up(go, staging, conditions).await;
     cache::publish(cache_dir, &name, fill).await.map(Some)
 }
 
 async fn rust_cache(
     toolchains: &Toolchains,
     cache_dir: &Path,
+    conditions: &Conditions,
 ) -> Result<Option<PathBuf>, PrepareError> {
     let Some(rust) = &toolchains.rust else { return Ok(None) };
     let name = cache_name("rust", &rust.identity, rust::warm_up_inputs());
-    let fill = async |staging: &Path| rust::warm_up(rust, staging).await;
+    let fill = async |staging: &Path| rust::warm_up(rust, staging, conditions).await;
     cache::publish(cache_dir, &name, fill).await.map(Some)
 }
 

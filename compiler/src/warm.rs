@@ -4,7 +4,8 @@
 use std::{fs, io, os::unix::fs::chown, path::Path, time::Duration};
 
 use sandbox::{
-    Access, Bind, Ended, Executable, Image, InputFile, Limits, Options, Profile, Program, Sandbox,
+    Access, Bind, Conditions, Ended, Executable, Image, InputFile, Limits, Options, Profile,
+    Program, Sandbox,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ impl WarmUp {
         mut binds: Vec<Bind>,
         links: Vec<(std::path::PathBuf, std::path::PathBuf)>,
         writable: &[(&Path, &str)],
+        conditions: &Conditions,
     ) -> Result<Self, PrepareError> {
         for (source, target) in writable {
             fs::create_dir_all(source).map_err(|error| PrepareError::Cache {
@@ -41,7 +43,8 @@ impl WarmUp {
             overlays: Vec::new(),
             profile: Profile::Build,
         };
-        let options = Options { slots: 1, primed: 0, ..Options::new(image) };
+        let options =
+            Options { slots: 1, primed: 0, conditions: conditions.clone(), ..Options::new(image) };
         let sandbox = Sandbox::start(options).await?;
         let user = sandbox.slot_uid(0);
         for (path, _) in writable {

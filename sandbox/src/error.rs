@@ -52,6 +52,11 @@ impl Layer {
         LAYER_NAMES.iter().find(|(layer, _)| *layer == self).map_or("", |(_, name)| name)
     }
 
+    /// Every layer there is.
+    pub fn all() -> impl Iterator<Item = Layer> {
+        LAYER_NAMES.iter().map(|(layer, _)| *layer)
+    }
+
     /// The layer of that name.
     pub fn from_name(name: &str) -> Option<Layer> {
         LAYER_NAMES.iter().find(|(_, known)| *known == name).map(|(layer, _)| *layer)
@@ -159,7 +164,7 @@ pub(crate) fn errno_of(error: &io::Error) -> i32 {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Isolation is incomplete; one entry per layer. Nothing was started.
-    #[error("isolate: {}", one_per_line(.0))]
+    #[error("isolate; what is missing, why, and what to do:{}", one_per_line(.0))]
     Incomplete(Vec<MissingLayer>),
     /// A path of the image is relative or holds `..`.
     #[error("use image path {0:?}: it must be absolute and without '..'")]

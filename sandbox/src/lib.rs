@@ -22,6 +22,7 @@ mod spawner;
 mod sys;
 mod tool;
 mod verdict;
+mod warden;
 mod watch;
 mod wire;
 
@@ -29,6 +30,7 @@ pub use error::{Layer, MissingLayer, RunError, Stage, StartError};
 pub use image::{Access, Bind, HOME_DIR, Image, Overlay, Profile, TMP_DIR, WORK_DIR};
 pub use outcome::{Ended, KillReason, Outcome, Usage};
 pub use program::{Collect, DiskSize, Executable, InputFile, Limits, Program};
-pub use sandbox::{Options, Sandbox};
-pub use spawner::become_spawner_if_asked;
+pub use sandbox::{Conditions, Options, Sandbox};
+pub use spawner::{Launcher, become_spawner_if_asked};
 pub use tool::{Tool, ToolError, ToolOutput, run_tool};
+pub use warden::Warden;

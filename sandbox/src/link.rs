@@ -3,17 +3,11 @@
 use std::{
     collections::HashMap,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
-    },
-    path::Path,
-    process::{Child, Stdio},
+    os::fd::{AsFd, OwnedFd},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rustix::process::{PidfdFlags, pidfd_open};
 use tokio::{io::Interest, io::unix::AsyncFd, sync::oneshot, time::timeout};
 
 use crate::{
@@ -21,7 +15,7 @@ use crate::{
     error::{Failure, MissingLayer, RunError, StartError, Steps},
     program::DiskSize,
     protocol::{Command, Reply, Sealed, Setup},
-    spawner::SPAWNER_NAME,
+    spawner::{Launcher, SpawnerProcess},
     sys,
     wire::{self, Packet},
 };
@@ -70,18 +64,18 @@ enum Answer {
 }
 
 impl Link {
-    /// Starts a spawner from `executable`, hands it the image and waits until it is sealed.
+    /// Starts a spawner, hands it the image and waits until it is sealed.
     pub(crate) async fn start(
-        executable: &Path,
+        launcher: &Launcher,
         setup: &Setup,
-    ) -> Result<(Link, Child), StartError> {
+    ) -> Result<(Link, SpawnerProcess), StartError> {
         let (ours, theirs) = wire::pair().map_err(StartError::Spawner)?;
-        let mut child = spawn(executable, theirs).map_err(StartError::Spawner)?;
-        match Link::introduce(ours, child.id(), setup).await {
-            Ok(link) => Ok((link, child)),
+        let process = launcher.start(theirs).map_err(StartError::Spawner)?;
+        match Link::introduce(ours, process.pid, setup).await {
+            Ok(link) => Ok((link, process)),
             Err(error) => {
-                let _ = child.kill();
-                reap(child).await;
+                process.kill();
+                process.reap().await;
                 Err(error)
             }
         }
@@ -162,31 +156,6 @@ impl Link {
     fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Executes the binary again, with nothing but the socket. The standard library uses posix_spawn
-/// here, so the size of this process does not matter.
-fn spawn(executable: &Path, socket: OwnedFd) -> io::Result<Child> {
-    std::process::Command::new(executable)
-        .arg0(SPAWNER_NAME)
-        .env_clear()
-        .stdin(Stdio::from(socket))
-        .stdout(Stdio::null())
-        // A group of its own: Ctrl-C in a terminal is the worker's to handle.
-        .process_group(0)
-        .spawn()
-}
-
-/// Waits until the spawner has exited, and reaps it. One that does not go is killed.
-pub(crate) async fn reap(mut child: Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
-    if let Some(Ok(pidfd)) = pidfd.map(|fd| sys::watched(fd, Interest::READABLE))
-        && timeout(PATIENCE, pidfd.readable()).await.is_err()
-    {
-        let _ = child.kill();
-    }
-    let _ = child.wait();
 }
 
 /// Receives one small packet from a nonblocking socket.

@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
     pub(crate) image: Image,
+    /// The worker's process id: between it and the spawner there may be a warden.
+    pub(crate) worker: u32,
 }
 
 /// The spawner's answer to `Setup`.

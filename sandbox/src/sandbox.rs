@@ -4,8 +4,6 @@
 //! so; later ones find a new spawner, which has swept what the old one left.
 
 use std::{
-    path::PathBuf,
-    process::Child,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,14 +16,23 @@ use crate::{
     canary,
     error::{Layer, RunError, Stage, StartError, Steps},
     image::Image,
-    link::{self, Link},
+    link::Link,
     outcome::Outcome,
     pool::{Pool, Primed, Slot},
     program::{DiskSize, Program},
     protocol::Setup,
     run::{self, Order},
-    spawner::BLOCK_UIDS,
+    spawner::{BLOCK_UIDS, Launcher, SpawnerProcess},
 };
+
+/// What holds for every sandbox of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    /// Layers that may be missing. Nothing else may.
+    pub allow_degraded: Vec<Layer>,
+    /// Who starts spawners. The binary's `main` must begin with `become_spawner_if_asked`.
+    pub launcher: Launcher,
+}
 
 /// How a sandbox is set up.
 #[derive(Debug, Clone)]
@@ -39,11 +46,8 @@ pub struct Options {
     /// The disk of primed slots. A run whose limits say another size gets a slot made for it, and
     /// starts about a millisecond later.
     pub primed_disk: DiskSize,
-    /// Layers that may be missing. Nothing else may.
-    pub allow_degraded: Vec<Layer>,
-    /// The binary that serves as spawner: its `main` must begin with `become_spawner_if_asked`.
-    /// None: this process's own binary.
-    pub spawner: Option<PathBuf>,
+    /// What it may count on.
+    pub conditions: Conditions,
     /// For tests: the step that fails in every slot once the canary has passed.
     #[doc(hidden)]
     pub fail_at: Option<Stage>,
@@ -57,10 +61,14 @@ impl Options {
             slots: 8,
             primed: 2,
             primed_disk: DiskSize { bytes: 64 << 20, inodes: 1024 },
-            allow_degraded: Vec::new(),
-            spawner: None,
+            conditions: Conditions::default(),
             fail_at: None,
         }
+    }
+
+    /// Whether a layer may be missing.
+    pub(crate) fn allows(&self, layer: Layer) -> bool {
+        self.conditions.allow_degraded.contains(&layer)
     }
 }
 
@@ -96,16 +104,16 @@ impl Drop for Handle {
 
 impl Sandbox {
     /// Starts the spawner, seals it, and proves with a canary that every layer holds. Fails when
-    /// one does not, unless `allow_degraded` names it. Needs a tokio runtime with IO and time. Raises
+    /// one does not, unless `Conditions::allow_degraded` names it. Needs a tokio runtime with IO and time. Raises
     /// this process's soft limit of open files to its hard one.
     pub async fn start(options: Options) -> Result<Sandbox, StartError> {
         check(&options)?;
         raise_open_files();
-        let (pool, child) = start_spawner(&options).await?;
+        let (pool, process) = start_spawner(&options).await?;
         let missing = match canary::prove(&pool, &options).await {
             Ok(missing) => missing,
             Err(error) => {
-                shut_down(&pool, child).await;
+                shut_down(&pool, process).await;
                 return Err(error);
             }
         };
@@ -117,7 +125,7 @@ impl Sandbox {
             stopping: CancellationToken::new(),
             missing,
         });
-        let supervisor = Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&shared), child))));
+        let supervisor = Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&shared), process))));
         Ok(Sandbox { handle: Arc::new(Handle { shared, supervisor }) })
     }
 
@@ -216,51 +224,49 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, Child), StartError> {
-    let setup = Setup { image: options.image.clone() };
-    let own = PathBuf::from("/proc/self/exe");
-    let executable = options.spawner.as_ref().unwrap_or(&own);
-    let (link, child) = Link::start(executable, &setup).await?;
+async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, SpawnerProcess), StartError> {
+    let setup = Setup { image: options.image.clone(), worker: std::process::id() };
+    let (link, process) = Link::start(&options.conditions.launcher, &setup).await?;
     let shelf = Primed { count: options.primed, disk: options.primed_disk };
-    Ok((Pool::new(Arc::new(link), options.slots, shelf), child))
+    Ok((Pool::new(Arc::new(link), options.slots, shelf), process))
 }
 
-async fn shut_down(pool: &Pool, child: Child) {
+async fn shut_down(pool: &Pool, process: SpawnerProcess) {
     pool.close().await;
     pool.link.hang_up();
-    link::reap(child).await;
+    process.reap().await;
 }
 
 /// Serves the spawner's replies, and replaces it whenever it dies, until the sandbox stops.
-async fn supervise(shared: Arc<Shared>, mut child: Child) {
+async fn supervise(shared: Arc<Shared>, mut process: SpawnerProcess) {
     loop {
         let pool = shared.pool();
         tokio::select! {
             () = pool.gone.cancelled() => {}
             () = shared.stopping.cancelled() => {
                 pool.link.hang_up();
-                return link::reap(child).await;
+                return process.reap().await;
             }
         }
         tracing::error!(image = shared.options.image.name, "the spawner died and is replaced");
         // It may live on, deaf.
-        let _ = child.kill();
-        link::reap(child).await;
-        child = match replace(&shared).await {
-            Some(child) => child,
+        process.kill();
+        process.reap().await;
+        process = match replace(&shared).await {
+            Some(process) => process,
             None => return,
         };
     }
 }
 
 /// None when the sandbox stops before a new spawner is up.
-async fn replace(shared: &Shared) -> Option<Child> {
+async fn replace(shared: &Shared) -> Option<SpawnerProcess> {
     const PAUSE: Duration = Duration::from_secs(1);
     loop {
         match start_spawner(&shared.options).await {
-            Ok((pool, child)) => {
+            Ok((pool, process)) => {
                 shared.pool.send_replace(pool);
-                return Some(child);
+                return Some(process);
             }
             Err(error) => tracing::error!(%error, "failed to replace the spawner"),
         }

@@ -1,6 +1,7 @@
 //! The binary under test, run to its end.
 
 use std::{
+    ffi::OsStr,
     io::{Seek, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -27,10 +28,13 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A command in `dir` with nothing of this process's own settings in its environment.
-pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).current_dir(dir).stdin(Stdio::null());
+/// A command in `dir` with nothing of this process's own settings in its environment, started by
+/// `starter` if that is not empty: a program that takes a command line, `setpriv` for example.
+pub(crate) fn command_through(starter: &[&str], dir: &Path, arguments: &[&str]) -> Command {
+    let own = binary();
+    let mut words = starter.iter().map(OsStr::new).chain([own.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(arguments).current_dir(dir).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         let is_setting = name.to_string_lossy().starts_with("APPRUN_");
         if is_setting && name != "APPRUN_POSTGRES_BIN" {
@@ -45,7 +49,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
 /// Runs `apprun` with these arguments and variables in `dir` and waits for its end, and for the end
 /// of everything it started.
 pub fn apprun(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
-    apprun_reading(dir, arguments, variables, "")
+    run_to_the_end(&[], dir, arguments, variables, "")
 }
 
 /// The same, with this text on its standard input.
@@ -55,8 +59,28 @@ pub fn apprun_reading(
     variables: &[(&str, &str)],
     input: &str,
 ) -> Finished {
+    run_to_the_end(&[], dir, arguments, variables, input)
+}
+
+/// The same, started by another program that takes a command line.
+pub fn apprun_through(
+    starter: &[&str],
+    dir: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Finished {
+    run_to_the_end(starter, dir, arguments, variables, "")
+}
+
+fn run_to_the_end(
+    starter: &[&str],
+    dir: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    input: &str,
+) -> Finished {
     let mark = Mark::new();
-    let mut command = command(dir, arguments);
+    let mut command = command_through(starter, dir, arguments);
     command.envs(variables.iter().copied()).env(mark.name(), mark.value());
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(input.as_bytes()).and_then(|()| file.rewind()).unwrap();

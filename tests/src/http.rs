@@ -2,7 +2,16 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::running::until;
+
+const HANDLER: &str = r#"package main
+
+func Handler(input map[string]interface{}) (map[string]interface{}, error) {
+	return map[string]interface{}{"hello": "there"}, nil
+}
+"#;
 
 /// A status and the JSON that came with it.
 #[derive(Debug)]
@@ -48,15 +57,43 @@ impl Client {
 
     /// GET of a path.
     pub fn get(&self, path: &str) -> Answer {
-        self.call(path, None)
+        self.ask(path, None)
     }
 
     /// POST of a JSON body to a path.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.call(path, Some(body))
+        self.ask(path, Some(body))
     }
 
-    fn call(&self, path: &str, body: Option<&Value>) -> Answer {
+    /// Creates a function in a project of its own and waits until it is built: its id.
+    pub fn deploy(&self) -> String {
+        let project = self.post("/api/v1/projects", &json!({ "name": "p" }));
+        let project_id = &project.body["data"]["project_id"];
+        let new = json!({
+            "project_id": project_id, "name": "f", "runtime": "go1.21", "code": HANDLER,
+        });
+        let function = self.post("/api/v1/functions", &new);
+        assert_eq!(function.status, 201, "{function:?}");
+        let id = function.body["data"]["function_id"].as_str().unwrap().to_owned();
+        until(|| {
+            let function = self.get(&format!("/api/v1/functions/{id}")).body;
+            assert_ne!(function["data"]["status"], "failed", "{function}");
+            function["data"]["status"] == "active"
+        });
+        id
+    }
+
+    /// Calls a function and returns the execution, however it ended.
+    pub fn call(&self, function: &str) -> Value {
+        let path = format!("/api/v1/functions/{function}/invoke-async");
+        let accepted = self.post(&path, &json!({ "input": {} }));
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        let id = accepted.body["data"]["execution_id"].as_str().unwrap();
+        let ended = self.get(&format!("/api/v1/functions/executions/{id}?wait=60s"));
+        ended.body["data"].clone()
+    }
+
+    fn ask(&self, path: &str, body: Option<&Value>) -> Answer {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"]);
         if let Some(token) = &self.token {

@@ -12,7 +12,7 @@ mod http;
 mod leftovers;
 mod running;
 
-pub use command::{Finished, apprun, apprun_reading, binary};
+pub use command::{Finished, apprun, apprun_reading, apprun_through, binary};
 pub use http::{Answer, Client};
 pub use leftovers::Mark;
-pub use running::Running;
+pub use running::{Running, until};

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{command::command, leftovers::Mark};
+use crate::{command::command_through, leftovers::Mark};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -31,7 +31,17 @@ pub struct Running {
 impl Running {
     /// Starts `apprun` with these arguments and variables in `dir`.
     pub fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = command(dir, arguments);
+        Self::start_through(&[], dir, arguments, variables)
+    }
+
+    /// The same, started by another program that takes a command line and becomes it.
+    pub fn start_through(
+        starter: &[&str],
+        dir: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = command_through(starter, dir, arguments);
         let mark = Mark::new();
         command.envs(variables.iter().copied()).env(mark.name(), mark.value()).process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -49,6 +59,18 @@ impl Running {
         let url = url.to_owned();
         dev.wait_for_line("Ctrl-C");
         (dev, url)
+    }
+
+    /// Starts `apprun api` in `dir` on a free port and waits until it listens: it, and its URL.
+    pub fn api(dir: &Path, database_url: &str) -> (Self, String) {
+        let secret = ("APPRUN_JWT_SECRET", "0123456789abcdef0123456789abcdef");
+        let open = ("APPRUN_REGISTRATION", "open");
+        let variables = [("APPRUN_DATABASE_URL", database_url), secret, open];
+        let mut api = Self::start(dir, &["api", "--http-addr", "127.0.0.1:0"], &variables);
+        let line = api.wait_for_line("the API is listening");
+        let (_, address) = line.split_once("127.0.0.1:").unwrap();
+        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+        (api, format!("http://127.0.0.1:{port}"))
     }
 
     /// The next line that contains `text`, of either output.
@@ -71,6 +93,11 @@ impl Running {
     /// Every line that was waited for or passed over so far.
     pub fn seen(&self) -> &[String] {
         &self.seen
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal to this process alone.
@@ -110,4 +137,14 @@ fn pass_on(output: impl std::io::Read + Send + 'static, sender: mpsc::Sender<Str
             let _ = sender.send(line);
         }
     });
+}
+
+/// Waits for what another process does in its own time.
+pub fn until(condition: impl Fn() -> bool) {
+    // A build on a machine that never built before.
+    let give_up_at = Instant::now() + 3 * PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < give_up_at, "it never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

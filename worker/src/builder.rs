@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use compiler::{Compiler, Places, PrepareError, Toolchains};
-use sandbox::Sandbox;
+use sandbox::{Conditions, Sandbox};
 use shared::config::FetchSettings;
 
 use crate::fetch::Fetcher;
@@ -44,17 +44,22 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    pub(crate) async fn make_ready(options: &BuilderOptions) -> Result<Self, BuilderError> {
+    pub(crate) async fn make_ready(
+        options: &BuilderOptions,
+        conditions: &Conditions,
+    ) -> Result<Self, BuilderError> {
         let toolchains = Toolchains::discover(&options.places).await;
         for reason in toolchains.unusable() {
             tracing::warn!(reason, "a toolchain cannot be used");
         }
         let fetcher = Fetcher::new(options.fetch.clone())?;
-        let compiler = Compiler::prepare(toolchains, &options.cache_dir, fetcher.offers()).await?;
+        let compiler =
+            Compiler::prepare(toolchains, &options.cache_dir, fetcher.offers(), conditions).await?;
         let sandbox = Sandbox::start(sandbox::Options {
             slots: options.slots as usize,
             // A build takes far longer than making a slot for it.
             primed: 0,
+            conditions: conditions.clone(),
             ..sandbox::Options::new(compiler.image())
         })
         .await?;

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    domain::{BuildId, ExecutionId, Reason},
+    domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
     queue::{self, Beat, DeadJob, JobKind, LEASE_TIME, LeaseId, Signals},
     store::{Db, StoreError, build, execution},
     telemetry::chain,
@@ -49,8 +49,8 @@ pub(crate) struct Keeper {
     pub(crate) db: Db,
     /// To tell the others what was swept up.
     pub(crate) signals: Signals,
-    /// Name of this worker, for people.
-    pub(crate) worker: String,
+    /// Shown with each lease.
+    pub(crate) worker: WorkerIdentity,
     /// Where the current lease is shown.
     pub(crate) held: watch::Sender<Option<Held>>,
     /// Rung when the beat saw that jobs are waiting.

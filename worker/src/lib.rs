@@ -9,6 +9,7 @@ mod builder;
 mod cache;
 mod callbacks;
 mod claimer;
+mod degraded;
 mod fetch;
 mod garbage;
 mod jobs;

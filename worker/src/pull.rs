@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::WorkerBuilder;
 use shared::{
+    domain::WorkerIdentity,
     queue::{CallLimits, ClaimedJob, Rounds, SettleError, Signals},
     store::{Db, StoreError},
     telemetry::chain,
@@ -35,8 +36,8 @@ pub struct Puller {
     pub call_limits: CallLimits,
     /// How long running jobs may go on after `stop`.
     pub grace: Duration,
-    /// Of the worker, for people.
-    pub name: String,
+    /// Shown with the lease.
+    pub worker: WorkerIdentity,
 }
 
 /// A job, the right to settle it, and a slot to run it in.
@@ -76,7 +77,7 @@ impl Puller {
             beats: self.beats,
             db: self.db.clone(),
             signals: self.signals.clone(),
-            worker: self.name.clone(),
+            worker: self.worker.clone(),
             held: held_sender,
             jobs_seen: jobs_seen.clone(),
             running: running.clone(),
@@ -96,7 +97,7 @@ impl Puller {
         let claiming = tokio::spawn(claimer.run(stop.clone()));
         let ending = tokio::spawn(end_after_grace(stop, self.grace, held));
         let cancelling = tokio::spawn(cancel_on_request(self.signals, running));
-        run_assignments(&self.name, assignments, carry_out).await;
+        run_assignments(&self.worker.name, assignments, carry_out).await;
         all_done.cancel();
         let _ = tokio::join!(claiming, keeping);
         ending.abort();

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sandbox::{Image, Sandbox};
+use compiler::Toolchains;
+use sandbox::{Conditions, Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
-    domain::Reach,
+    domain::{Reach, WorkerIdentity},
     queue::{CallLimits, Signals},
     store::{Db, StoreError, callback, idempotency, partition},
     telemetry::chain,
@@ -20,7 +21,7 @@ use crate::{
     builder::{Builder, BuilderOptions},
     cache::BinaryCache,
     callbacks::Callbacks,
-    garbage,
+    degraded, garbage,
     jobs::{self, Services},
     offers,
     pull::{Assignment, Puller},
@@ -52,6 +53,8 @@ pub struct Options {
     pub builder: BuilderOptions,
     /// Of the worker, for people: shown with its lease and on each execution.
     pub name: String,
+    /// Layers of isolation that may be missing, and who starts spawners.
+    pub conditions: Conditions,
 }
 
 /// Why a worker could not start.
@@ -61,7 +64,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A layer of isolation is missing; it says which, why, and how to fix it.
-    #[error(transparent)]
+    #[error("failed to start the sandbox")]
     Sandbox(#[from] sandbox::StartError),
 }
 
@@ -86,9 +89,14 @@ impl Worker {
         let calls = Sandbox::start(sandbox::Options {
             slots: options.call_slots as usize,
             primed: options.call_slots as usize,
+            conditions: options.conditions.clone(),
             ..sandbox::Options::new(Image::empty())
         })
         .await?;
+        let worker = WorkerIdentity {
+            name: options.name.clone(),
+            degraded: calls.missing_layers().iter().map(ToString::to_string).collect(),
+        };
         let services = Arc::new(Services {
             db: options.db.clone(),
             signals: options.signals.clone(),
@@ -96,10 +104,15 @@ impl Worker {
             binaries: BinaryCache::new(options.artifacts.clone(), BINARY_CACHE_BYTES),
             calls,
             builder: OnceCell::new(),
-            worker: options.name.clone(),
+            worker,
             callbacks_due: Arc::new(Notify::new()),
         });
         Ok(Self { options, services, beats })
+    }
+
+    /// Layers of isolation that this worker does without, by name: for its readiness and metrics.
+    pub fn degraded_layers(&self) -> &[String] {
+        &self.services.worker.degraded
     }
 
     /// Claims and carries out jobs until `stop`; then finishes what runs, for at most the grace time,
@@ -113,13 +126,19 @@ impl Worker {
             slots: slots.clone(),
             call_limits: self.options.call_limits,
             grace: self.options.grace,
-            name: self.options.name,
+            worker: self.services.worker.clone(),
         };
-        let opening = open_builds(self.services.clone(), self.options.builder, slots, stop.clone());
+        let opening = Opening {
+            services: self.services.clone(),
+            options: self.options.builder,
+            conditions: self.options.conditions,
+            slots,
+        };
         let calling_back = self.options.callback_reach;
         let calling_back =
             tokio::spawn(call_back(self.services.clone(), calling_back, stop.clone()));
-        let readying = tokio::spawn(opening);
+        let readying = tokio::spawn(opening.open_builds(stop.clone()));
+        let reminding = tokio::spawn(degraded::remind(self.services.worker.degraded.clone()));
         let keeping_house = tokio::spawn(keep_house(
             self.options.db.clone(),
             self.options.artifacts,
@@ -129,6 +148,7 @@ impl Worker {
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
         let _ = tokio::join!(readying, calling_back);
         keeping_house.abort();
+        reminding.abort();
         if let Some(services) = Arc::into_inner(self.services) {
             services.calls.stop().await;
             if let Some(builder) = services.builder.into_inner() {
@@ -174,7 +194,7 @@ async fn keep_house(db: Db, artifacts: ArtifactStore, retention_days: u32) {
 
 /// Sends what callers want to be told. A machine that cannot speak TLS leaves that to the others.
 async fn call_back(services: Arc<Services>, reach: Reach, stop: CancellationToken) {
-    let (db, worker) = (services.db.clone(), services.worker.clone());
+    let (db, worker) = (services.db.clone(), services.worker.name.clone());
     let due = services.callbacks_due.clone();
     drop(services);
     match Callbacks::new(db, reach, worker, due) {
@@ -183,38 +203,49 @@ async fn call_back(services: Arc<Services>, reach: Reach, stop: CancellationToke
     }
 }
 
-/// Makes builds possible, trying again while that fails: calls go on meanwhile, and so do builds on
-/// other workers.
-async fn open_builds(
+/// What making builds possible takes.
+struct Opening {
     services: Arc<Services>,
     options: BuilderOptions,
+    conditions: Conditions,
     slots: Slots,
-    stop: CancellationToken,
-) {
-    loop {
-        let made_ready = tokio::select! {
-            made_ready = services.builder.get_or_try_init(|| Builder::make_ready(&options)) => made_ready,
-            () = stop.cancelled() => return,
-        };
-        match made_ready {
-            Ok(builder) => {
-                let toolchains = builder.compiler.toolchains().clone();
-                // A worker without any toolchain leaves builds to others.
-                if !toolchains.installed().is_empty() {
-                    slots.add_builds(options.slots);
+}
+
+impl Opening {
+    /// Makes builds possible, trying again while that fails: calls go on meanwhile, and so do builds
+    /// on other workers.
+    async fn open_builds(self, stop: CancellationToken) {
+        let make_ready = || Builder::make_ready(&self.options, &self.conditions);
+        loop {
+            let made_ready = tokio::select! {
+                made_ready = self.services.builder.get_or_try_init(make_ready) => made_ready,
+                () = stop.cancelled() => return,
+            };
+            match made_ready {
+                Ok(builder) => {
+                    let toolchains = builder.compiler.toolchains().clone();
+                    return self.offer(toolchains, stop).await;
                 }
-                let (db, worker) = (services.db.clone(), services.worker.clone());
-                // Not to be held up by it: the pool may be closed already.
-                drop(services);
-                return offers::keep_offering(db, worker, toolchains, stop).await;
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "no builds here yet")
+                }
             }
-            Err(error) => {
-                tracing::error!(error = chain(&error), "no builds here yet")
+            tokio::select! {
+                () = tokio::time::sleep(BUILDER_RETRY_DELAY) => {}
+                () = stop.cancelled() => return,
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(BUILDER_RETRY_DELAY) => {}
-            () = stop.cancelled() => return,
+    }
+
+    /// Says which builds this worker can do, until told to stop.
+    async fn offer(self, toolchains: Toolchains, stop: CancellationToken) {
+        // A worker without any toolchain leaves builds to others.
+        if !toolchains.installed().is_empty() {
+            self.slots.add_builds(self.options.slots);
         }
+        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
+        // Not to be held up by it: the pool may be closed already.
+        drop(self);
+        offers::keep_offering(db, worker, toolchains, stop).await;
     }
 }

@@ -246,6 +246,7 @@ mod tests {
             earlier_attempts: Vec::new(),
             logs: String::new(),
             logs_truncated: false,
+            degraded: Vec::new(),
         }
     }
 

@@ -225,6 +225,9 @@ view! {
         logs: String = "sending to ann@example.com",
         /// True when it wrote more than was kept.
         logs_truncated: bool = false,
+        /// Layers of isolation that were missing while it ran, because the operator allowed that by
+        /// name; empty as a rule.
+        degraded: Vec<String> = json!([]),
         /// Which try this was; 0 before the first.
         attempt: u32 = 1,
         /// Where the time of this attempt went.
@@ -267,6 +270,7 @@ impl From<report::Execution> for Execution {
             memory_used: summary.memory_used,
             logs: row.logs,
             logs_truncated: row.logs_truncated,
+            degraded: row.degraded,
             attempt: summary.attempt,
             timings: summary.timings,
             earlier_attempts: row.earlier_attempts.into_iter().map(Into::into).collect(),

@@ -83,7 +83,9 @@ macro_rules! shape {
             }
 
             fn example() -> serde_json::Value {
-                serde_json::json!({ $(stringify!($field): $example),+ })
+                // Field by field: an object in one `json!` has a limit of fields.
+                let fields = [$((stringify!($field).to_owned(), serde_json::json!($example))),+];
+                serde_json::Value::Object(fields.into_iter().collect())
             }
         }
     };

@@ -9,19 +9,31 @@ mod toolchains;
 mod worker;
 
 pub(crate) use demo::Unexpected;
+use sandbox::{Launcher, Warden};
 use shared::{
     config::{Config, Sources},
     telemetry::{self, LogFormat},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{command_line::QueueFlags, error::CommandError, shutdown};
+use crate::{command_line::QueueFlags, error::CommandError, shutdown, wiring};
+
+/// Who starts spawners for this command. A worker gives up here, for good, the rights that only this
+/// takes; `dev` and `demo` run a Postgres as another user and keep theirs. To be called while the
+/// process has one thread and has read no secret.
+pub(crate) fn launcher(command: &str) -> Result<Launcher, CommandError> {
+    match command {
+        "worker" => Ok(Launcher::Warden(Warden::take_over().map_err(CommandError::Warden)?)),
+        _ => Ok(Launcher::Direct),
+    }
+}
 
 /// Carries out a command of `command_line`.
 pub(crate) async fn run(
     command: &str,
     sources: Sources,
     queue_flags: QueueFlags,
+    launcher: Launcher,
 ) -> Result<(), CommandError> {
     if command == "version" {
         println!("apprun {}", env!("CARGO_PKG_VERSION"));
@@ -38,20 +50,23 @@ pub(crate) async fn run(
     let for_people = matches!(command, "dev" | "demo");
     start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
     warn_of_unused(&config);
+    // Before anything slow is done.
+    wiring::allowed_layers(&config)?;
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
-    dispatch(command, config, queue_flags, stop).await
+    dispatch(command, config, queue_flags, launcher, stop).await
 }
 
 async fn dispatch(
     command: &str,
     config: Config,
     queue_flags: QueueFlags,
+    launcher: Launcher,
     stop: CancellationToken,
 ) -> Result<(), CommandError> {
     match command {
         "dev" => dev::run(config, stop).await,
         "api" => api::run(config, stop).await,
-        "worker" => worker::run(config, stop).await,
+        "worker" => worker::run(config, launcher, stop).await,
         "migrate" => migrate::run(config).await,
         "queue" => queue::run(config, queue_flags, stop).await,
         "demo" => demo::run(config, stop).await,

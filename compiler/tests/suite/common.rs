@@ -13,7 +13,9 @@ use compiler::{
     BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetches, FunctionResult, Places, Toolchains,
     interpret,
 };
-use sandbox::{Executable, Image, InputFile, Limits, Options, Outcome, Program, Sandbox};
+use sandbox::{
+    Conditions, Executable, Image, InputFile, Limits, Options, Outcome, Program, Sandbox,
+};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +38,8 @@ impl Workshop {
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
         let cache = home.unwrap().join("apprun");
-        let compiler = Compiler::prepare(toolchains, &cache, fetches).await.unwrap();
+        let compiler =
+            Compiler::prepare(toolchains, &cache, fetches, &Conditions::default()).await.unwrap();
         let start = async |image| {
             Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(image) }).await.unwrap()
         };

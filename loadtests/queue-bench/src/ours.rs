@@ -70,7 +70,7 @@ impl Queue {
 
     /// A lease that needs no beats.
     async fn lease(&self) -> LeaseId {
-        let lease = queue::open_lease(&self.db, "bench").await.unwrap();
+        let lease = queue::open_lease(&self.db, &"bench".into()).await.unwrap();
         sqlx::query("update q.lease set expires_at = now() + interval '1 hour'")
             .execute(&self.sql)
             .await
@@ -267,7 +267,7 @@ impl Queue {
             slots: Slots::new(4),
             call_limits: CallLimits::default(),
             grace: Duration::ZERO,
-            name: "bench".to_owned(),
+            worker: "bench".into(),
         };
         let stop = CancellationToken::new();
         let pulling = tokio::spawn(puller.run(stop.clone(), async |_| {}));

@@ -14,7 +14,7 @@ use super::layout::Root;
 const SUPERVISOR: &str = "apprun-supervisor";
 
 /// The directory in which the instance's group can be made, after moving what stands in the way.
-pub(super) fn prepare(root: &Root) -> io::Result<PathBuf> {
+pub(super) fn prepare(root: &Root, worker: u32) -> io::Result<PathBuf> {
     let own = root.own_group.as_path();
     if root.controllers.is_empty() || is_true_root(own) {
         return Ok(own.to_owned());
@@ -23,7 +23,7 @@ pub(super) fn prepare(root: &Root) -> io::Result<PathBuf> {
         return Ok(delegated.to_owned());
     }
     let is_container = own == root.mount_point;
-    if is_container || processes(own)?.iter().all(|pid| is_ours(*pid)) {
+    if is_container || processes(own)?.iter().all(|pid| is_ours(*pid, worker)) {
         move_aside(own)?;
         return Ok(own.to_owned());
     }
@@ -37,9 +37,9 @@ fn is_true_root(group: &Path) -> bool {
     !group.join("cgroup.type").exists()
 }
 
-/// The spawner itself and the worker, its parent.
-fn is_ours(pid: u32) -> bool {
-    pid == std::process::id() || pid == std::os::unix::process::parent_id()
+/// The spawner itself, its parent, which is the worker or a warden, and the worker.
+fn is_ours(pid: u32, worker: u32) -> bool {
+    [std::process::id(), std::os::unix::process::parent_id(), worker].contains(&pid)
 }
 
 fn processes(group: &Path) -> io::Result<Vec<u32>> {

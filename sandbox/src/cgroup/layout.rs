@@ -64,14 +64,15 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Looks at this process's mounts and groups, and makes room where that is needed.
-    pub(crate) fn detect() -> io::Result<Layout> {
+    /// The processes of `worker` and its helpers may be moved.
+    pub(crate) fn detect(worker: u32) -> io::Result<Layout> {
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let groups = fs::read_to_string("/proc/self/cgroup")?;
         let mut layout = Layout::parse(&mounts, &groups);
         for root in layout.roots.iter_mut().filter(|root| root.version == Version::V2) {
             // What is bound to v1 is missing there.
             root.controllers = controllers_of(&root.mount_point)?;
-            root.home = home::prepare(root)?;
+            root.home = home::prepare(root, worker)?;
             root.controllers = controllers_of(&root.home)?;
         }
         Ok(layout)

@@ -12,5 +12,5 @@ mod make;
 
 pub(crate) use canary::Probe;
 pub(crate) use disk::pack_files;
-pub(crate) use identity::give_up_all_but;
+pub(crate) use identity::{give_up_all_but, keep_only};
 pub(crate) use make::{NewSlot, SlotMaker};

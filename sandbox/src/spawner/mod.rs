@@ -5,13 +5,22 @@
 
 mod claim;
 mod prepare;
+mod process;
 mod seal;
 mod serve;
 
 pub(crate) use claim::BLOCK_UIDS;
+pub use process::Launcher;
+pub(crate) use process::SpawnerProcess;
 pub(crate) use seal::SLOT_DIR;
 
-use std::{ffi::OsStr, io, os::fd::OwnedFd};
+use std::{
+    ffi::CString,
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -21,33 +30,57 @@ use rustix::{
     stdio,
 };
 
-use crate::sys;
+use crate::{
+    sys,
+    warden::{self, WARDEN_NAME},
+};
 
 /// What `argv[0]` says when the binary is to serve as a spawner.
 pub(crate) const SPAWNER_NAME: &str = "apprun-spawner";
 
-/// First statement of `main`: serves and exits when this process was started as a spawner, else
-/// returns at once. Must come before any thread is started.
+/// First statement of `main`: serves and exits when this process was started as a spawner, or as the
+/// warden that starts spawners, else returns at once. Must come before any thread is started.
 pub fn become_spawner_if_asked() {
-    if std::env::args_os().next().as_deref() != Some(OsStr::new(SPAWNER_NAME)) {
-        return;
-    }
-    match take_control_socket().and_then(|control| serve::serve(&control)) {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let (name, serve): (_, fn(&OwnedFd) -> io::Result<()>) = match name.to_str() {
+        Some(SPAWNER_NAME) => (SPAWNER_NAME, serve::serve),
+        Some(WARDEN_NAME) => (WARDEN_NAME, warden::serve),
+        _ => return,
+    };
+    match take_control_socket(name).and_then(|control| serve(&control)) {
         Ok(()) => sys::exit_now(0),
         Err(error) => {
-            eprintln!("{SPAWNER_NAME}: {error}");
+            eprintln!("{name}: {error}");
             sys::exit_now(1)
         }
     }
 }
 
+/// Executes this binary again under another name, with nothing but a socket. The standard library
+/// uses posix_spawn here, so the size of this process does not matter.
+pub(crate) fn execute_own(name: &str, socket: OwnedFd) -> io::Result<Child> {
+    execute(Path::new("/proc/self/exe"), name, socket)
+}
+
+/// The same with another binary.
+pub(crate) fn execute(binary: &Path, name: &str, socket: OwnedFd) -> io::Result<Child> {
+    Command::new(binary)
+        .arg0(name)
+        .env_clear()
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        // A group of its own: Ctrl-C in a terminal is the worker's to handle.
+        .process_group(0)
+        .spawn()
+}
+
 /// The socket arrives as standard input. Standard input and output become /dev/null, so that no
 /// later descriptor can take their numbers; errors still go where the worker's go.
-fn take_control_socket() -> io::Result<OwnedFd> {
+fn take_control_socket(name: &str) -> io::Result<OwnedFd> {
     if socket_type(stdio::stdin())? != SocketType::SEQPACKET {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not started by a worker"));
     }
-    rustix::thread::set_name(c"apprun-spawner")?;
+    rustix::thread::set_name(&CString::new(name)?)?;
     let control = fcntl_dupfd_cloexec(stdio::stdin(), 3)?;
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     stdio::dup2_stdin(&null)?;

@@ -13,7 +13,7 @@ use super::{claim::Claim, seal::seal};
 use crate::{
     cgroup::{Controller, Layout, Tree},
     error::{Layer, MissingLayer},
-    image::{Image, Profile},
+    protocol::Setup,
     run::monotonic_ns,
     seccomp::filter_for,
     slot::{SlotMaker, give_up_all_but},
@@ -59,14 +59,15 @@ const CONTROLLERS: [(Controller, Layer); 3] = [
 const DELEGATE: &str =
     "mount the cgroup file system writable and delegate it (systemd: Delegate=yes)";
 
-pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
+pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
+    let image = &setup.image;
     let mut missing = check_rights();
     let claim = Claim::take().map_err(|error| {
         let fix = "run as root with a writable /run";
         missing.push(lacking(Layer::Uids, "claim a block of user ids in /run/apprun", &error, fix));
     });
     let tree = claim.and_then(|claim| {
-        plant(claim, image.profile, &mut missing).map_err(|error| {
+        plant(claim, setup, &mut missing).map_err(|error| {
             missing.push(lacking(Layer::Memory, "make a control group", &error, DELEGATE));
         })
     });
@@ -76,9 +77,11 @@ pub(super) fn prepare(image: &Image) -> Result<Prepared, Vec<MissingLayer>> {
         missing.push(lacking(Layer::Namespaces, "seal the root", &error, fix));
     });
     let (Ok((claim, tree)), Ok(())) = (tree, sealed) else { return Err(missing) };
-    give_up_all_but(KEPT).map_err(|error| {
-        vec![lacking(Layer::Privileges, "give up capabilities", &error, "run as root")]
-    })?;
+    if let Err(error) = give_up_all_but(KEPT) {
+        let fix = "give this process CAP_SETPCAP, or run it as root";
+        missing.push(lacking(Layer::Privileges, "give up capabilities", &error, fix));
+        return Err(missing);
+    }
     // Both are set up at first use; every slot inherits them ready-made.
     filter_for(image.profile);
     monotonic_ns();
@@ -110,10 +113,10 @@ fn check_rights() -> Vec<MissingLayer> {
 /// Makes the instance's groups; a controller that is not there is a missing layer.
 fn plant(
     mut claim: Claim,
-    profile: Profile,
+    setup: &Setup,
     missing: &mut Vec<MissingLayer>,
 ) -> io::Result<(Claim, Tree)> {
-    let layout = Layout::detect()?;
+    let layout = Layout::detect(setup.worker)?;
     for (controller, layer) in CONTROLLERS {
         if !layout.roots.iter().any(|root| root.controllers.contains(&controller)) {
             let why = format!("no cgroup hierarchy offers the {layer} controller here");
@@ -121,7 +124,7 @@ fn plant(
         }
     }
     claim.list_groups(&layout)?;
-    let tree = Tree::plant(&layout, &claim.name, profile)?;
+    let tree = Tree::plant(&layout, &claim.name, setup.image.profile)?;
     Ok((claim, tree))
 }
 

@@ -25,7 +25,7 @@ type Inits = BTreeMap<u32, OwnedFd>;
 /// Serves one worker until it hangs up.
 pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
     let Some(packet) = wire::receive::<Setup>(control)? else { return Ok(()) };
-    let Prepared { maker, claim, missing } = match prepare(&packet.message.image) {
+    let Prepared { maker, claim, missing } = match prepare(&packet.message) {
         Ok(prepared) => prepared,
         Err(missing) => return wire::send(control, &Sealed::Refused(missing), &[]),
     };

@@ -3,7 +3,7 @@
 use sandbox::{Image, Options, RunError, Sandbox, Stage, StartError};
 use tokio_util::sync::CancellationToken;
 
-use crate::common::attack;
+use crate::common::{attack, useless_spawner};
 
 const STAGES: [Stage; 14] = [
     Stage::CreateGroup,
@@ -43,7 +43,7 @@ async fn each_step_that_fails_is_named_and_nothing_is_started() {
 
 #[tokio::test]
 async fn a_process_that_does_not_serve_is_no_spawner() {
-    let options = Options { spawner: Some("/bin/true".into()), ..Options::new(Image::empty()) };
+    let options = Options { conditions: useless_spawner(), ..Options::new(Image::empty()) };
 
     let error = Sandbox::start(options).await.err().unwrap();
 

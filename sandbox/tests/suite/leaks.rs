@@ -6,7 +6,9 @@ use sandbox::{Ended, Image, Options, Sandbox};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{assert_nothing_left, attack, groups_of, is_alone, run, start_primed};
+use crate::common::{
+    assert_nothing_left, attack, groups_of, is_alone, run, start_primed, useless_spawner,
+};
 
 /// `make soak-sandbox` asks for more.
 fn calls() -> usize {
@@ -129,7 +131,7 @@ async fn sandboxes_that_were_stopped_dropped_or_refused_leave_nothing() {
     let cycle = async || {
         let options = Options { primed: 2, ..Options::new(Image::empty()) };
         Sandbox::start(options.clone()).await.unwrap().stop().await;
-        let refused = Options { spawner: Some("/bin/true".into()), ..options.clone() };
+        let refused = Options { conditions: useless_spawner(), ..options.clone() };
         assert!(Sandbox::start(refused).await.is_err());
         drop(Sandbox::start(options).await.unwrap());
     };

@@ -16,3 +16,4 @@ mod neighbours;
 mod refusal;
 mod resources;
 mod tools;
+mod warden;

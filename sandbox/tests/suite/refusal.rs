@@ -6,7 +6,7 @@ use rustix::{
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
     thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set},
 };
-use sandbox::{Ended, Image, KillReason, Layer, Options, Sandbox, StartError};
+use sandbox::{Conditions, Ended, Image, KillReason, Layer, Options, Sandbox, StartError};
 
 use crate::common::{assert_nothing_left, attack, run};
 
@@ -18,6 +18,10 @@ async fn refused(options: Options) -> Vec<Layer> {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn without(layer: Layer) -> Conditions {
+    Conditions { allow_degraded: vec![layer], ..Conditions::default() }
 }
 
 /// The bounding set belongs to this thread, and the spawner is started from it.
@@ -41,9 +45,9 @@ async fn hybrid_a_missing_controller_is_refused_unless_it_is_allowed_by_name() {
     let options = Options { primed: 0, ..Options::new(Image::empty()) };
 
     assert_eq!(refused(options.clone()).await, [Layer::Cpu]);
-    let other = Options { allow_degraded: vec![Layer::Memory], ..options.clone() };
+    let other = Options { conditions: without(Layer::Memory), ..options.clone() };
     assert_eq!(refused(other).await, [Layer::Cpu]);
-    let allowed = Options { allow_degraded: vec![Layer::Cpu], ..options };
+    let allowed = Options { conditions: without(Layer::Cpu), ..options };
     let sandbox = Sandbox::start(allowed).await.unwrap();
 
     assert_eq!(sandbox.missing_layers(), [Layer::Cpu]);

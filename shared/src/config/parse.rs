@@ -30,6 +30,15 @@ pub(super) fn non_empty(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
 }
 
+/// Names with commas between them.
+pub(super) fn names(text: &str) -> Result<Vec<String>, &'static str> {
+    let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err("must be names with commas between them");
+    }
+    Ok(names)
+}
+
 /// Without the working directory there is nothing to be absolute to; the path is kept as it is and
 /// whoever opens it says so.
 pub(super) fn absolute(path: impl AsRef<Path>) -> PathBuf {

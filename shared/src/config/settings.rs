@@ -62,6 +62,11 @@ pub const SETTINGS: &[Setting] = &[
         "Functions running at once in one worker [default: 4 per core]",
     ),
     Setting::new(
+        "allow_degraded",
+        "APPRUN_ALLOW_DEGRADED",
+        "Layers of isolation a worker may start without, as in cpu,kill-all [default: none]",
+    ),
+    Setting::new(
         "default_plan",
         "APPRUN_DEFAULT_PLAN",
         "Plan of new tenants: free, paid or enterprise [default: free]",

@@ -7,7 +7,9 @@ use std::{
 
 use super::{
     ConfigError, FetchSettings, Secret, Sources,
-    parse::{absolute, address, artifact_location, directory, jwt_secret, non_empty, switch, url},
+    parse::{
+        absolute, address, artifact_location, directory, jwt_secret, names, non_empty, switch, url,
+    },
     values::Values,
 };
 use crate::domain::{Plan, PlanLimits, Reach, text_enum::text_enum};
@@ -97,6 +99,8 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     /// Functions running at once in one worker.
     pub worker_slots: u32,
+    /// Names of layers of isolation that a worker may start without; the sandbox knows which exist.
+    pub allow_degraded: Vec<String>,
     /// The plan of new tenants.
     pub default_plan: Plan,
     /// How many requests a minute; None when they are not limited.
@@ -256,6 +260,7 @@ impl Config {
             worker_http_addr: values.optional("worker_http_addr", address),
             jwt_secret: values.secret("jwt_secret", jwt_secret),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
+            allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
             default_plan: values.word("default_plan", Plan::Free),
             rate_limits: RateLimits::read(values),
             registration: values.optional("registration", str::parse),

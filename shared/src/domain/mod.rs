@@ -17,6 +17,7 @@ mod role;
 mod runtime;
 mod source;
 pub(crate) mod text_enum;
+mod worker_identity;
 
 pub use actor::Actor;
 pub use callback::{CallbackStatus, CallbackUrl, CallbackUrlError, Network, NotANetwork, Reach};
@@ -40,3 +41,4 @@ pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};
 pub use source::{SourceBundle, SourceError, SourceLimits};
 pub use text_enum::UnknownWord;
+pub use worker_identity::WorkerIdentity;

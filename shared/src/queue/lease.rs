@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::store::{Db, StoreError};
+use crate::{
+    domain::WorkerIdentity,
+    store::{Db, StoreError},
+};
 
 /// One life of a worker process. Never used again: a worker that lost its lease takes a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +34,12 @@ pub struct Beat {
 }
 
 /// Starts a new life.
-pub async fn open_lease(db: &Db, worker: &str) -> Result<LeaseId, StoreError> {
+pub async fn open_lease(db: &Db, worker: &WorkerIdentity) -> Result<LeaseId, StoreError> {
     let id = sqlx::query_scalar!(
-        "insert into q.lease (worker, expires_at)
-         values ($1, now() + make_interval(secs => $2)) returning id",
-        worker,
+        "insert into q.lease (worker, degraded, expires_at)
+         values ($1, $2, now() + make_interval(secs => $3)) returning id",
+        worker.name,
+        &worker.degraded,
         LEASE_TIME.as_secs_f64(),
     )
     .fetch_one(db.pool())
@@ -89,4 +93,15 @@ pub async fn release_lease(db: &Db, lease: LeaseId) -> Result<u64, StoreError> {
     .rows_affected();
     tx.commit().await?;
     Ok(returned)
+}
+
+/// The layers of isolation that at least one living worker does without, by name and in order.
+pub async fn degraded_layers(db: &Db) -> Result<Vec<String>, StoreError> {
+    let layers = sqlx::query_scalar!(
+        r#"select distinct layer as "layer!" from q.lease, unnest(degraded) as layer
+           where expires_at > now() order by 1"#
+    )
+    .fetch_all(db.pool())
+    .await?;
+    Ok(layers)
 }

@@ -22,7 +22,9 @@ pub use counters::{CLAIM_WAIT_BUCKETS, ClassCounts, counts};
 pub use depth::{Depth, WorkerSession, depths, workers};
 pub use group::GroupCommit;
 pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
-pub use lease::{Beat, LEASE_TIME, LeaseId, beat, live_workers, open_lease, release_lease};
+pub use lease::{
+    Beat, LEASE_TIME, LeaseId, beat, degraded_layers, live_workers, open_lease, release_lease,
+};
 pub use push::{push, push_later, push_many};
 pub use reap::{DeadJob, Reaped, promote_due, reap};
 pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, retry, settle, settle_many};

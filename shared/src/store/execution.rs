@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason, RetryPolicy,
-    TenantId, VersionId,
+    TenantId, VersionId, WorkerIdentity,
 };
 
 /// Everything a worker needs to run one call.
@@ -64,13 +64,13 @@ pub async fn start(
     db: &Db,
     id: ExecutionId,
     attempt: i16,
-    worker: &str,
+    worker: &WorkerIdentity,
 ) -> Result<Option<StartedExecution>, StoreError> {
     let mut tx = db.begin().await?;
     sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
     let row = sqlx::query!(
         r#"update execution e
-         set status = 'running', started_at = now(), attempt = $2, worker = $3
+         set status = 'running', started_at = now(), attempt = $2, worker = $3, degraded = $4
          from function_version v join artifact a on a.key = v.artifact_key
          where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
@@ -78,7 +78,8 @@ pub async fn start(
                    v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor"#,
         id.0,
         i32::from(attempt),
-        worker,
+        worker.name,
+        &worker.degraded,
     )
     .fetch_optional(&mut *tx)
     .await?;

@@ -2,7 +2,7 @@
 select e.function_id, e.version_number, e.mode, e.status, e.reason, e.error_message,
        e.queue_ms, e.setup_ms, e.run_ms, e.store_ms, e.peak_memory_bytes, e.attempt, e.worker,
        e.created_by, e.request_id, e.replay_of, e.run_at, e.queued_at, e.started_at, e.completed_at,
-       e.input, e.output, e.earlier_attempts, e.logs_truncated,
+       e.input, e.output, e.earlier_attempts, e.logs_truncated, e.degraded,
        t.role as "tenant_role?", m.role as "project_role?",
        coalesce(
            (select string_agg(l.line, e'\n' order by l.seq)

@@ -104,6 +104,8 @@ pub struct Execution {
     pub logs: String,
     /// True when it wrote more than was kept.
     pub logs_truncated: bool,
+    /// Layers of isolation that the worker which ran it did without, by name.
+    pub degraded: Vec<String>,
 }
 
 /// One execution; None when it is not there for this user.
@@ -147,6 +149,7 @@ pub async fn find(db: &Db, actor: Actor, id: ExecutionId) -> Result<Option<Execu
             .map_err(StoreError::unreadable)?,
         logs: row.logs,
         logs_truncated: row.logs_truncated,
+        degraded: row.degraded,
     }))
 }
 

@@ -94,7 +94,7 @@ async fn many_claimers_never_get_the_same_job() {
     let claimers = (0..4).map(|_| {
         let db = q.db.clone();
         tokio::spawn(async move {
-            let lease = queue::open_lease(&db, "test").await.unwrap();
+            let lease = queue::open_lease(&db, &"test".into()).await.unwrap();
             let (mut mine, mut rounds) = (Vec::new(), rounds());
             loop {
                 let free = FreeSlots { executions: 7, background: 7, builds: 0 };

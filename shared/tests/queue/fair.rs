@@ -68,7 +68,7 @@ async fn a_plan_limits_a_tenants_calls_however_many_claim() {
     let claimers = (0..4).map(|_| {
         let db = q.db.clone();
         tokio::spawn(async move {
-            let lease = queue::open_lease(&db, "test").await.unwrap();
+            let lease = queue::open_lease(&db, &"test".into()).await.unwrap();
             let (mut rounds, mut mine) = (rounds(), Vec::new());
             for _ in 0..5 {
                 mine.extend(rounds.claim(&db, lease, calls(4)).await.unwrap().jobs);

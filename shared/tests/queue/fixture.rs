@@ -68,7 +68,7 @@ impl Fixture {
     }
 
     pub(crate) async fn lease(&self) -> LeaseId {
-        queue::open_lease(&self.db, "test").await.unwrap()
+        queue::open_lease(&self.db, &"test".into()).await.unwrap()
     }
 
     /// A lease that needs no beats, for tests that take their time.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cancel;
+mod degraded;
 mod delivery;
 mod fair;
 mod fixture;

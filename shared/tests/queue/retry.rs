@@ -26,7 +26,8 @@ impl Fixture {
     async fn start(&self) -> (ClaimedJob, StartedExecution) {
         let job = self.claim_one(self.lease().await).await;
         let id = ExecutionId(job.subject);
-        let call = execution::start(&self.db, id, job.attempt, "test").await.unwrap().unwrap();
+        let call =
+            execution::start(&self.db, id, job.attempt, &"test".into()).await.unwrap().unwrap();
         (job, call)
     }
 

@@ -62,7 +62,7 @@ async fn leave_to_others(
     failure: &compiler::BuildFailure,
 ) -> Result<(), JobError> {
     let lacks_toolchain = failure.reason == FailureReason::NoToolchain;
-    let worker = Some(services.worker.as_str());
+    let worker = Some(services.worker.name.as_str());
     if lacks_toolchain && toolchain::is_offered(&services.db, runtime, worker).await? {
         return Err(JobError::ElsewhereOnly);
     }

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
-    domain::{BuildId, ExecutionId, Reason},
+    domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
     store::{Db, StoreError, Tx, build, execution},
     telemetry::chain,
@@ -34,8 +34,8 @@ pub(crate) struct Services {
     pub(crate) calls: Sandbox,
     /// What builds need, once it is ready.
     pub(crate) builder: OnceCell<Builder>,
-    /// Name of this worker, for people.
-    pub(crate) worker: String,
+    /// Shown on each execution.
+    pub(crate) worker: WorkerIdentity,
     /// Rung when a call ended that somebody wants to be told about.
     pub(crate) callbacks_due: Arc<Notify>,
 }

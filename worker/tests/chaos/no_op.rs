@@ -31,7 +31,7 @@ async fn worker_process() {
         slots: Slots::new(8),
         call_limits: CallLimits::default(),
         grace: Duration::from_secs(5),
-        name: "chaos".to_owned(),
+        worker: "chaos".into(),
     };
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_terminate(stop.clone()));
@@ -59,7 +59,8 @@ async fn patiently<T, E: std::fmt::Debug>(connect: impl AsyncFn() -> Result<T, E
 async fn sleep_and_record(db: Db, signals: Signals, assignment: Assignment) {
     let Assignment { job, held, stop, .. } = &assignment;
     let (id, tries) = (ExecutionId(job.subject), job.attempt + job.redeliveries);
-    let start = || execution::start(&db, id, tries, "no-op");
+    let worker = "no-op".into();
+    let start = || execution::start(&db, id, tries, &worker);
     let Ok(Some(call)) = through_trouble(held, start).await else { return };
     let nap = Duration::from_millis(rand::random_range(1..20));
     tokio::select! {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use compiler::Places;
+use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
     config::FetchSettings,
@@ -142,6 +143,7 @@ impl Fixture {
                 slots: 1,
             },
             name: name.to_owned(),
+            conditions: Conditions::default(),
         };
         let worker = Worker::start(options).await.unwrap();
         let stop = CancellationToken::new();
@@ -231,7 +233,7 @@ impl Fixture {
 
     /// What a worker does before it dies: a lease and a claim, and nobody who beats.
     pub(crate) async fn claim_and_die(&self) -> (LeaseId, ClaimedJob) {
-        let lease = queue::open_lease(&self.db, "dead").await.unwrap();
+        let lease = queue::open_lease(&self.db, &"dead".into()).await.unwrap();
         let free = FreeSlots { executions: 1, background: 1, builds: 1 };
         let mut rounds = Rounds::new(CallLimits::default());
         let mut jobs = rounds.claim(&self.db, lease, free).await.unwrap().jobs;

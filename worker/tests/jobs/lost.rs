@@ -24,7 +24,7 @@ async fn an_execution_whose_worker_died_after_loading_completes_once() {
     worker.stop().await;
     let id = f.call(function, r#"{"name":"you"}"#).await;
     let (lease, job) = f.claim_and_die().await;
-    let started = execution::start(&f.db, id, job.attempt, "dead").await.unwrap().unwrap();
+    let started = execution::start(&f.db, id, job.attempt, &"dead".into()).await.unwrap().unwrap();
     f.expire(lease).await;
 
     let worker = f.start_worker(Duration::from_secs(30)).await;

@@ -132,7 +132,7 @@ pub(crate) async fn run(app: &App, job: &ClaimedJob, finished: &FinishedExecutio
 /// Begins a call.
 pub(crate) async fn start(app: &App, job: &ClaimedJob) -> StartedExecution {
     let id = ExecutionId(job.subject);
-    execution::start(&app.db, id, job.attempt, "test").await.unwrap().unwrap()
+    execution::start(&app.db, id, job.attempt, &"test".into()).await.unwrap().unwrap()
 }
 
 /// Ends a call.
@@ -151,7 +151,7 @@ pub(crate) async fn finish(
 
 /// Claims as much as the limits allow.
 pub(crate) async fn claim_all(app: &App) -> Vec<ClaimedJob> {
-    let lease = open_lease(&app.db, "test").await.unwrap();
+    let lease = open_lease(&app.db, &"test".into()).await.unwrap();
     let plenty = FreeSlots { executions: 1000, background: 1000, builds: 1000 };
     Rounds::new(CallLimits::default()).claim(&app.db, lease, plenty).await.unwrap().jobs
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use sandbox::Conditions;
+
 use super::{
     GoToolchain,
     layout::{CACHE, GO},
@@ -74,9 +76,13 @@ pub(crate) fn warm_up_inputs() -> Vec<String> {
 }
 
 /// Fills `directory`, which becomes the lower layer of every Go build.
-pub(crate) async fn warm_up(toolchain: &GoToolchain, directory: &Path) -> Result<(), PrepareError> {
-    let warm_up =
-        WarmUp::start("go-warm-up", toolchain.binds(), Vec::new(), &[(directory, CACHE)]).await?;
+pub(crate) async fn warm_up(
+    toolchain: &GoToolchain,
+    directory: &Path,
+    conditions: &Conditions,
+) -> Result<(), PrepareError> {
+    let (binds, writable) = (toolchain.binds(), [(directory, CACHE)]);
+    let warm_up = WarmUp::start("go-warm-up", binds, Vec::new(), &writable, conditions).await?;
     let newest = toolchain.version.minor;
     let known = |package: &&&str| toolchain.root.join("src").join(package).is_dir();
     let packages: Vec<_> = PACKAGES.iter().filter(known).copied().collect();

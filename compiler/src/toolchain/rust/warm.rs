@@ -3,7 +3,7 @@
 
 use std::{env, fs, os::unix::fs::symlink, path::Path, time::Duration};
 
-use sandbox::{InputFile, Tool, run_tool};
+use sandbox::{Conditions, InputFile, Tool, run_tool};
 
 use super::{
     RustToolchain,
@@ -67,6 +67,7 @@ pub(crate) fn warm_up_inputs() -> Vec<String> {
 pub(crate) async fn warm_up(
     toolchain: &RustToolchain,
     directory: &Path,
+    conditions: &Conditions,
 ) -> Result<(), PrepareError> {
     let [libraries, vendor, linker, build] =
         [LIBRARIES_DIR, VENDOR_DIR, LINKER_DIR, BUILD_DIR].map(|name| directory.join(name));
@@ -79,7 +80,8 @@ pub(crate) async fn warm_up(
     let mut binds = toolchain.binds();
     binds.extend(layout::read_only_binds(directory));
     let writable = [(linker.as_path(), LINKER_KIT), (build.as_path(), BUILD_CACHE)];
-    let warm_up = WarmUp::start("rust-warm-up", binds, layout::library_links(), &writable).await?;
+    let links = layout::library_links();
+    let warm_up = WarmUp::start("rust-warm-up", binds, links, &writable, conditions).await?;
     make_linker_kit(&warm_up).await?;
     for (folder, binary, files) in [
         ("main", EXAMPLE_MAIN, example("lib", EXAMPLE)),

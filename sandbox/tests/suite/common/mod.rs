@@ -11,7 +11,9 @@ pub(crate) use programs::{attack, hostile, limits, rust_root};
 
 use std::collections::BTreeMap;
 
-use sandbox::{DiskSize, Ended, Image, Limits, Options, Outcome, Program, Sandbox};
+use sandbox::{
+    Conditions, DiskSize, Ended, Image, Launcher, Limits, Options, Outcome, Program, Sandbox,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A sandbox for functions without primed slots, so that an idle one has no process at all.
@@ -29,6 +31,11 @@ pub(crate) async fn start_primed(slots: usize, primed: usize) -> Sandbox {
 
 pub(crate) async fn run(sandbox: &Sandbox, program: Program) -> Outcome {
     sandbox.run(program, &CancellationToken::new()).await.unwrap()
+}
+
+/// A spawner that ends at once.
+pub(crate) fn useless_spawner() -> Conditions {
+    Conditions { launcher: Launcher::Other("/bin/true".into()), ..Conditions::default() }
 }
 
 /// Runs one attack in a sandbox of its own and sees that nothing is left of it.

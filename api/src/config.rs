@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     config::{FunctionSettings, RateLimits, Registration, Secret},
     domain::{Plan, Reach},
+    seal::SecretKeys,
 };
 
 /// Settings of one API process.
@@ -12,6 +13,8 @@ use shared::{
 pub struct ApiConfig {
     /// Everything that is signed is signed with keys made from this; at least 32 bytes.
     pub jwt_secret: Secret,
+    /// Seal the secrets of functions; None: they are refused.
+    pub secret_keys: Option<SecretKeys>,
     /// Of new tenants.
     pub default_plan: Plan,
     /// Requests a minute; None when they are not limited.

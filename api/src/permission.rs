@@ -48,7 +48,12 @@ actions! {
         createProjectToken, listProjectTokens, revokeProjectToken
     ];
     CreateFunction: Member, "creating a function", [createFunction];
-    ReadFunction: Viewer, "reading a function", [getFunction, getBuild];
+    ReadFunction: Viewer, "reading a function", [
+        getFunction, getBuild, listVersions, getVersionSource
+    ];
+    ChangeFunction: Member, "changing a function", [updateFunction];
+    RollBackFunction: Member, "going back to a version", [rollbackFunction];
+    DeleteFunction: Admin, "deleting a function", [deleteFunction];
     InvokeFunction: Viewer, "calling a function", [
         invokeFunction, invokeFunctionAsync, invokeFunctionBatch
     ];

@@ -8,13 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::config::Secret;
+use shared::{
+    config::Secret,
+    seal::{NoKeys, SecretKeys},
+};
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataDirError {
     #[error("cannot write to the data directory {}", path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
+    #[error("cannot use the keys in {}", path.display())]
+    Keys { path: PathBuf, source: NoKeys },
     #[error("another apprun{holder} uses the data directory {}", path.display())]
     Locked { path: PathBuf, holder: String },
 }
@@ -52,13 +57,26 @@ impl DataDir {
     /// The key that signs access tokens, made on first use and kept: a restart must not log anyone
     /// out.
     pub(crate) fn jwt_secret(&self) -> Result<Secret, DataDirError> {
-        let path = self.path.join("jwt-secret");
+        self.kept_secret("jwt-secret", || Secret::new(hex::encode(rand::random::<[u8; 32]>())))
+    }
+
+    /// The key that seals functions' secrets, made on first use and kept: without it they are lost.
+    /// More keys may be written into its file, as into the setting.
+    pub(crate) fn secret_keys(&self) -> Result<SecretKeys, DataDirError> {
+        const NAME: &str = "secret-key";
+        let text = self.kept_secret(NAME, || SecretKeys::text_of(rand::random()))?;
+        let unusable = |source| DataDirError::Keys { path: self.path.join(NAME), source };
+        text.expose().trim().parse().map_err(unusable)
+    }
+
+    fn kept_secret(&self, name: &str, make: impl Fn() -> Secret) -> Result<Secret, DataDirError> {
+        let path = self.path.join(name);
         let read_or_make = || {
             let mut file = open_private(&path)?;
             let mut text = String::new();
             file.read_to_string(&mut text)?;
             if text.is_empty() {
-                text = hex::encode(rand::random::<[u8; 32]>());
+                text = make().expose().to_owned();
                 file.write_all(text.as_bytes())?;
             }
             Ok(Secret::new(text))

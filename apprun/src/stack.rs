@@ -115,6 +115,11 @@ impl Rooms {
     ) -> Result<Self, CommandError> {
         let backbone = Backbone::connect(database_url(config, postgres)?).await?;
         backbone.db.migrate().await?;
+        let secret_keys = match &config.secret_keys {
+            Some(configured) => configured.clone(),
+            None => data_dir.secret_keys()?,
+        };
+        let config = &Config { secret_keys: Some(secret_keys), ..config.clone() };
         let worker = backbone.worker(config, artifacts, GRACE, Launcher::Direct).await?;
         let jwt_secret = match &config.jwt_secret {
             Some(configured) => configured.clone(),

@@ -62,6 +62,7 @@ impl Backbone {
     ) -> ApiState {
         let settings = ApiConfig {
             jwt_secret,
+            secret_keys: config.secret_keys.clone(),
             default_plan: config.default_plan,
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
@@ -95,6 +96,8 @@ impl Backbone {
             grace,
             callback_reach: config.callback_reach.clone(),
             retention_days: config.functions.log_retention_days,
+            kept_versions: config.functions.kept_versions,
+            secret_keys: config.secret_keys.clone(),
             builder: builder_options(&config.compiler, &config.fetch),
             name: worker_name(),
             conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },

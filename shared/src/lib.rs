@@ -5,5 +5,6 @@ pub mod artifact;
 pub mod config;
 pub mod domain;
 pub mod queue;
+pub mod seal;
 pub mod store;
 pub mod telemetry;

@@ -8,8 +8,6 @@ use shared::{
     store::{Db, StoreError, artifact},
 };
 
-/// Versions of a function that can be rolled back to without a build.
-const KEPT_VERSIONS: u32 = 10;
 /// How long a binary outlives its last use: far longer than any build, so that one that has just been
 /// built, or found by a build that is not recorded yet, is never taken away.
 pub(crate) const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -30,7 +28,6 @@ pub(crate) async fn collect(
     store: &ArtifactStore,
     grace: Duration,
 ) -> Result<usize, GarbageError> {
-    artifact::release(db, KEPT_VERSIONS).await?;
     let mut removed = 0;
     for sha256 in artifact::forget_unreferenced(db, grace).await? {
         // A build may have put the same bytes again since: then they are young, and stay.
@@ -79,8 +76,8 @@ mod tests {
             sha256
         }
 
-        /// A function with the versions 1 to `latest`, all with this artifact; the last one serves.
-        async fn function(&self, key: u8, latest: i32, is_deleted: bool) {
+        /// A function with one version, which has this artifact.
+        async fn function(&self, key: u8) {
             let mut tx = self.sql.begin().await.unwrap();
             // Who owns it does not matter here.
             sqlx::query("set local session_replication_role = replica")
@@ -89,17 +86,16 @@ mod tests {
                 .unwrap();
             let insert = "with f as (
                     insert into function (id, tenant_id, project_id, name, trigger, status,
-                        current_version, latest_version, created_by, deleted_at)
+                        current_version, latest_version, created_by)
                     values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'f', 'http',
-                        'active', $2, $2, gen_random_uuid(), case when $3 then now() end)
+                        'active', 1, 1, gen_random_uuid())
                     returning id)
                 insert into function_version (id, tenant_id, function_id, number, runtime,
                     timeout_seconds, memory_mib, artifact_key, created_by)
-                select gen_random_uuid(), gen_random_uuid(), f.id, n, 'rust', 1, 16, $1,
+                select gen_random_uuid(), gen_random_uuid(), f.id, 1, 'rust', 1, 16, $1,
                     gen_random_uuid()
-                from f, generate_series(1, $2) n";
-            let insert = sqlx::query(insert).bind(vec![key; 32]).bind(latest).bind(is_deleted);
-            insert.execute(&mut *tx).await.unwrap();
+                from f";
+            sqlx::query(insert).bind(vec![key; 32]).execute(&mut *tx).await.unwrap();
             tx.commit().await.unwrap();
         }
 
@@ -114,9 +110,7 @@ mod tests {
         let old = scene.artifact(1, "old", 2).await;
         let young = scene.artifact(2, "young", 0).await;
         let used = scene.artifact(3, "used", 2).await;
-        scene.function(3, 1, false).await;
-        let deleted = scene.artifact(4, "deleted", 2).await;
-        scene.function(4, 1, true).await;
+        scene.function(3).await;
         let twice = scene.artifact(5, "twice", 2).await;
         assert_eq!(scene.artifact(6, "twice", 0).await, twice);
         // The store's own clock: all of these were put just now.
@@ -125,12 +119,12 @@ mod tests {
         assert_eq!(
             left.fetch_one(&scene.sql).await.unwrap(),
             3,
-            "old, deleted and one are forgotten"
+            "old and one of the equals are forgotten"
         );
         for sha256 in [young, used, twice] {
             assert!(scene.is_there(sha256).await);
         }
-        assert!(scene.is_there(old).await && scene.is_there(deleted).await, "put just now");
+        assert!(scene.is_there(old).await, "put just now");
     }
 
     #[tokio::test]
@@ -138,20 +132,8 @@ mod tests {
         let scene = Scene::new().await;
         let gone = scene.artifact(1, "gone", 2).await;
         let kept = scene.artifact(2, "kept", 2).await;
-        scene.function(2, 1, false).await;
+        scene.function(2).await;
         assert_eq!(collect(&scene.db, &scene.store, Duration::ZERO).await.unwrap(), 1);
         assert!(!scene.is_there(gone).await && scene.is_there(kept).await);
-    }
-
-    #[tokio::test]
-    async fn the_newest_versions_and_the_one_that_serves_keep_their_binary() {
-        let scene = Scene::new().await;
-        scene.artifact(1, "x", 0).await;
-        scene.function(1, 14, false).await;
-        sqlx::query("update function set current_version = 2").execute(&scene.sql).await.unwrap();
-        collect(&scene.db, &scene.store, HOUR).await.unwrap();
-        let kept = "select number from function_version where artifact_key is not null order by 1";
-        let kept: Vec<i32> = sqlx::query_scalar(kept).fetch_all(&scene.sql).await.unwrap();
-        assert_eq!(kept, [2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     }
 }

@@ -12,6 +12,7 @@ mod claimer;
 mod degraded;
 mod fetch;
 mod garbage;
+mod house;
 mod jobs;
 mod lease;
 mod offers;

@@ -8,20 +8,19 @@ use shared::{
     artifact::ArtifactStore,
     domain::{Reach, WorkerIdentity},
     queue::{CallLimits, Signals},
-    store::{Db, StoreError, callback, idempotency, partition},
+    seal::SecretKeys,
+    store::{Db, StoreError},
     telemetry::chain,
 };
-use tokio::{
-    sync::{Notify, OnceCell},
-    time::timeout,
-};
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     builder::{Builder, BuilderOptions},
     cache::BinaryCache,
     callbacks::Callbacks,
-    degraded, garbage,
+    degraded,
+    house::House,
     jobs::{self, Services},
     offers,
     pull::{Assignment, Puller},
@@ -49,6 +48,11 @@ pub struct Options {
     pub callback_reach: Reach,
     /// How long executions and their logs are kept.
     pub retention_days: u32,
+    /// Versions that stay of each function.
+    pub kept_versions: u32,
+    /// Open the secrets of functions, the newest key first; without any, calls of functions with
+    /// secrets are left to other workers.
+    pub secret_keys: Option<SecretKeys>,
     /// Toolchains, their caches, and builds at once.
     pub builder: BuilderOptions,
     /// Of the worker, for people: shown with its lease and on each execution.
@@ -67,8 +71,6 @@ pub enum StartError {
     #[error("failed to start the sandbox")]
     Sandbox(#[from] sandbox::StartError),
 }
-
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3600);
 
 const BUILDER_RETRY_DELAY: Duration = Duration::from_secs(10);
 
@@ -104,6 +106,7 @@ impl Worker {
             binaries: BinaryCache::new(options.artifacts.clone(), BINARY_CACHE_BYTES),
             calls,
             builder: OnceCell::new(),
+            secret_keys: options.secret_keys.clone(),
             worker,
             callbacks_due: Arc::new(Notify::new()),
         });
@@ -122,7 +125,7 @@ impl Worker {
         let puller = Puller {
             db: self.options.db.clone(),
             beats: self.beats,
-            signals: self.options.signals,
+            signals: self.options.signals.clone(),
             slots: slots.clone(),
             call_limits: self.options.call_limits,
             grace: self.options.grace,
@@ -139,11 +142,15 @@ impl Worker {
             tokio::spawn(call_back(self.services.clone(), calling_back, stop.clone()));
         let readying = tokio::spawn(opening.open_builds(stop.clone()));
         let reminding = tokio::spawn(degraded::remind(self.services.worker.degraded.clone()));
-        let keeping_house = tokio::spawn(keep_house(
-            self.options.db.clone(),
-            self.options.artifacts,
-            self.options.retention_days,
-        ));
+        let house = House {
+            db: self.options.db.clone(),
+            signals: self.options.signals,
+            artifacts: self.options.artifacts,
+            retention_days: self.options.retention_days,
+            kept_versions: self.options.kept_versions,
+            secret_keys: self.options.secret_keys,
+        };
+        let keeping_house = tokio::spawn(house.keep());
         let services = self.services.clone();
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
         let _ = tokio::join!(readying, calling_back);
@@ -164,31 +171,6 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
     let done = tokio::spawn(jobs::carry_out(services.clone(), assignment)).await;
     if done.is_err() {
         jobs::give_back_panicked(&services, &job, &held).await;
-    }
-}
-
-/// Makes the partitions of the coming days, drops those that are too old and keys of yesterday, soon after the start
-/// and every hour; of several workers, whoever comes first.
-async fn keep_house(db: Db, artifacts: ArtifactStore, retention_days: u32) {
-    loop {
-        match timeout(HOUSEKEEPING_EVERY, partition::maintain(&db, retention_days)).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(dropped)) => tracing::info!(dropped, "old executions and logs are gone"),
-            Ok(Err(error)) => tracing::warn!(error = chain(&error), "partitions not maintained"),
-            Err(_) => tracing::warn!("partitions not maintained: no answer"),
-        }
-        if let Err(error) = idempotency::clean(&db).await {
-            tracing::warn!(error = chain(&error), "old idempotency keys not cleaned");
-        }
-        if let Err(error) = callback::forget(&db, retention_days).await {
-            tracing::warn!(error = chain(&error), "old callbacks not forgotten");
-        }
-        match garbage::collect(&db, &artifacts, garbage::GRACE).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "binaries that nothing refers to are gone"),
-            Err(error) => tracing::warn!(error = chain(&error), "old binaries not removed"),
-        }
-        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
     }
 }
 

@@ -2,16 +2,19 @@
 //! shortened, and a call is accepted only while a version serves.
 
 use shared::{
-    domain::{ErrorCode, ExecutionId, ExecutionMode, FunctionStatus, JsonText},
+    domain::{
+        BuildStatus, ErrorCode, ExecutionId, ExecutionMode, FunctionStatus, JsonText, VersionNumber,
+    },
     store::{
         build_report,
         call::{self, Accepted, Busy, NewCalls, Terms},
         commit,
         function::Function,
+        version,
     },
 };
 
-use crate::{ApiState, auth::Caller, params::Duration, problem::Problem};
+use crate::{ApiState, auth::Caller, functions::versions, params::Duration, problem::Problem};
 
 /// Most calls end sooner than this: worth another try.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -31,6 +34,23 @@ pub(super) fn check_input(state: &ApiState, field: &str, input: &JsonText) -> Re
     Err(Problem::new(ErrorCode::PayloadTooLarge, message)
         .with("field", field)
         .with("limit_bytes", limit))
+}
+
+/// The function as it is at a version that the caller names; or as it serves.
+pub(super) async fn at_version(
+    state: &ApiState,
+    caller: &Caller,
+    function: Function,
+    number: Option<VersionNumber>,
+) -> Result<Function, Problem> {
+    let Some(number) = number else { return Ok(function) };
+    let (tenant, id) = (caller.actor.tenant, function.id);
+    let version = version::find(&state.db, tenant, id, number).await?;
+    let version = version.ok_or_else(|| versions::not_found(number))?;
+    if version.build_status != BuildStatus::Succeeded {
+        return Err(versions::not_built(id, &version));
+    }
+    Ok(Function { timeout_seconds: version.settings.timeout_seconds, ..function })
 }
 
 /// The time limit that a caller asks for, which the function's own bounds.

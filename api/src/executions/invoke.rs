@@ -10,7 +10,7 @@ use poem_openapi::{
 use shared::{
     domain::{
         ErrorCode, ExecutionId, ExecutionStatus, FunctionId, JsonText, OnDisconnect, Reason,
-        TenantId,
+        TenantId, VersionNumber,
     },
     store::{call::Terms, cancel, commit, execution_report::Execution},
     telemetry::chain,
@@ -43,6 +43,7 @@ const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version
 
 /// What a caller says besides the input.
 pub(super) struct How {
+    pub(super) version: Option<VersionNumber>,
     pub(super) timeout: Option<params::Duration>,
     pub(super) log_tail: Option<LineCount>,
     pub(super) on_disconnect: OnDisconnect,
@@ -85,13 +86,14 @@ pub(super) async fn invoke(
     how: How,
 ) -> Result<Invoked, Problem> {
     let function = access::find(state, caller, id, Action::InvokeFunction).await?;
+    let function = call::at_version(state, caller, function, how.version).await?;
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
     let timeout = call::timeout(&function, how.timeout)?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     if how.respond_async {
-        let terms = Terms { timeout, ..Terms::default() };
+        let terms = Terms { timeout, version: how.version, ..Terms::default() };
         let accepted = call::accept(state, caller, &function, &calls, terms).await?;
         let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
         return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
@@ -99,7 +101,7 @@ pub(super) async fn invoke(
     // Before the commit: the end may come before it returns.
     let watch = state.signals.watch(execution_id.0);
     let only_within = Some(state.call_limits.clone());
-    let terms = Terms { timeout, only_within, ..Terms::default() };
+    let terms = Terms { timeout, only_within, version: how.version, ..Terms::default() };
     call::accept(state, caller, &function, &calls, terms).await?;
 
     let gone = (how.on_disconnect == OnDisconnect::Cancel)

@@ -1,7 +1,7 @@
 //! POST /functions/{function_id}/invoke-async
 
 use shared::{
-    domain::{ExecutionId, ExecutionStatus, FunctionId, JsonText},
+    domain::{ExecutionId, ExecutionStatus, FunctionId, JsonText, VersionNumber},
     store::call::{Accepted as AcceptedCall, Terms},
 };
 
@@ -19,13 +19,16 @@ pub(super) async fn invoke_async(
     caller: &Caller,
     id: FunctionId,
     body: InvokeLater,
+    version: Option<VersionNumber>,
     timeout: Option<Duration>,
 ) -> Result<Accepted<Queued>, Problem> {
     let function = access::find(state, caller, id, Action::InvokeFunction).await?;
+    let function = call::at_version(state, caller, function, version).await?;
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
     callback::check(state, caller, &function, body.callback_url.as_ref()).await?;
     let terms = Terms {
+        version,
         timeout: call::timeout(&function, timeout)?,
         callback: body.callback_url,
         start: later::start(state, body.delay, body.run_at)?,

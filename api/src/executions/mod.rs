@@ -19,7 +19,7 @@ pub(crate) mod views;
 use poem_openapi::OpenApi;
 use shared::domain::{
     ExecutionId, ExecutionStatus, FunctionId, IdCursor, Level, LogCursor, OnDisconnect, PageSize,
-    ProjectId, Reason, RequestId, UserId,
+    ProjectId, Reason, RequestId, UserId, VersionNumber,
 };
 
 use crate::{
@@ -63,6 +63,8 @@ impl Executions {
         state: ApiState,
         caller: Caller,
         function_id: Path<FunctionId>,
+        /// A version that is kept, instead of the one that serves.
+        version: Query<VersionNumber>,
         /// A shorter time limit than the function's own, as `500ms` or `20s`.
         timeout: Query<Duration>,
         /// Answers with only so many of the last lines of the log.
@@ -75,6 +77,7 @@ impl Executions {
         body: Json<InvokeFunction>,
     ) -> Result<Invoked, Problem> {
         let how = How {
+            version: version.0,
             timeout: timeout.0,
             log_tail: log_tail.0,
             on_disconnect: on_disconnect.0.unwrap_or(OnDisconnect::Continue),
@@ -97,11 +100,14 @@ impl Executions {
         state: ApiState,
         caller: Caller,
         function_id: Path<FunctionId>,
+        /// A version that is kept, instead of the one that serves.
+        version: Query<VersionNumber>,
         /// A shorter time limit than the function's own, as `500ms` or `20s`.
         timeout: Query<Duration>,
         body: Json<InvokeLater>,
     ) -> Result<Accepted<Queued>, Problem> {
-        invoke_async::invoke_async(&state, &caller, function_id.0, body.0, timeout.0).await
+        invoke_async::invoke_async(&state, &caller, function_id.0, body.0, version.0, timeout.0)
+            .await
     }
 
     /// Call a function many times

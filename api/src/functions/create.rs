@@ -1,12 +1,13 @@
 //! POST /functions
 
 use shared::{
-    domain::{ErrorCode, FunctionName, FunctionStatus, Plan, ProjectId, Trigger},
-    store::{Tx, account, audit, commit, function, project},
+    domain::{ErrorCode, FunctionId, FunctionName, FunctionStatus, Plan, ProjectId},
+    store::{Tx, account, audit, commit, deploy, function, project},
 };
 
 use super::{
-    settings::Settings,
+    secrets,
+    settings::{Wanted, defaults},
     source::{self, SentSource},
     views::{FunctionCreated, NewFunction, invoke_url},
 };
@@ -28,32 +29,45 @@ pub(super) async fn create(
     let source = sent.read(new.runtime, &state.config.functions.payloads).await?;
     let source = source.ok_or_else(source::missing)?;
 
+    let wanted = Wanted {
+        runtime: None,
+        timeout: new.timeout,
+        memory: new.memory,
+        trigger: new.trigger,
+        events: new.events,
+        env: new.env,
+        retry: new.retry,
+        max_concurrency: new.max_concurrency,
+    };
+    let id = FunctionId::new();
+    let secrets = secrets::seal(state, id, new.secrets)?;
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
-    let settings = Settings::within(&state.config.functions, plan, new.timeout, new.memory)?;
+    let config = &state.config.functions;
+    let settings = wanted.over(defaults(config, plan, new.runtime), config, plan)?;
+    secrets::check_names(&settings.env, &[], &secrets)?;
     require_room(state, caller, &mut tx, plan).await?;
-    let row = function::NewFunction {
+    let row = deploy::NewFunction {
+        id,
         project: project.id,
         name: &new.name,
         description: new.description.as_ref(),
-        trigger: new.trigger.unwrap_or(Trigger::Http),
-        runtime: new.runtime,
-        timeout_seconds: settings.timeout_seconds,
-        memory_mib: settings.memory_mib,
+        settings: &settings,
+        secrets: &secrets,
         source: &source,
     };
-    let created = function::create(&mut tx, caller.actor, caller.origin.request, &row).await?;
-    let Some(created) = created else { return Err(name_taken(&new.name)) };
-    audit::record(&mut tx, caller.deed("function.create", created.id.0)).await?;
+    let created = deploy::create(&mut tx, caller.actor, caller.origin.request, &row).await?;
+    let Some(created_at) = created else { return Err(name_taken(&new.name)) };
+    audit::record(&mut tx, caller.deed("function.create", id.0)).await?;
     commit(tx).await?;
     state.signals.jobs_pushed();
     Ok(Created::new(FunctionCreated {
-        function_id: created.id,
+        function_id: id,
         name: new.name.to_string(),
         status: FunctionStatus::Pending,
         version: "1".to_owned(),
-        invoke_url: invoke_url(created.id),
-        created_at: created.created_at.into(),
+        invoke_url: invoke_url(id),
+        created_at: created_at.into(),
     }))
 }
 
@@ -75,7 +89,7 @@ async fn require_room(
         .with("used", count))
 }
 
-fn name_taken(name: &FunctionName) -> Problem {
+pub(super) fn name_taken(name: &FunctionName) -> Problem {
     let message = format!("the project has a function with the name '{name}' already");
     Problem::new(ErrorCode::Conflict, message).with("field", "name")
 }

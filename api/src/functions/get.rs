@@ -1,9 +1,18 @@
 //! GET /functions/{function_id}
 
-use shared::{domain::FunctionId, store::build_report};
+use shared::{
+    domain::{BuildStatus, FunctionId},
+    store::{
+        build_report::{self, BuildReport},
+        function::Function,
+        version::{self, Version},
+    },
+};
 
-use super::{access, views::FunctionDetails};
-use crate::{ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem};
+use super::{access, details::FunctionDetails};
+use crate::{
+    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
+};
 
 pub(super) async fn get(
     state: &ApiState,
@@ -11,7 +20,37 @@ pub(super) async fn get(
     id: FunctionId,
 ) -> Result<Okay<FunctionDetails>, Problem> {
     let function = access::find(state, caller, id, Action::ReadFunction).await?;
-    let build = build_report::latest(&state.db, caller.actor.tenant, id).await?;
-    let build = build.ok_or_else(|| Problem::internal(format!("{id} has no build")))?;
-    Ok(Okay::new(FunctionDetails { function: function.into(), build: build.into() }))
+    let version = version::find(&state.db, caller.actor.tenant, id, function.version).await?;
+    // Gone between the two looks: deleted and cleaned up.
+    let version = version.ok_or_else(FunctionId::not_found)?;
+    let newer_build = newer_build(state, caller, &function).await?;
+    let build = build_of(state, caller, id, &version).await?;
+    Ok(Okay::new(FunctionDetails::of(function, version, build, newer_build)))
+}
+
+/// The build of the newest version, while that cannot serve.
+async fn newer_build(
+    state: &ApiState,
+    caller: &Caller,
+    function: &Function,
+) -> Result<Option<BuildReport>, Problem> {
+    let (id, latest) = (function.id, function.latest_version);
+    if latest == function.version {
+        return Ok(None);
+    }
+    let newest = version::find(&state.db, caller.actor.tenant, id, latest).await?;
+    match newest.filter(|newest| newest.build_status != BuildStatus::Succeeded) {
+        Some(newest) => build_of(state, caller, id, &newest).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn build_of(
+    state: &ApiState,
+    caller: &Caller,
+    id: FunctionId,
+    version: &Version,
+) -> Result<BuildReport, Problem> {
+    let build = build_report::find(&state.db, caller.actor.tenant, id, version.build).await?;
+    build.ok_or_else(|| Problem::internal(format!("{id} has no build")))
 }

@@ -3,30 +3,48 @@
 pub(crate) mod access;
 mod build;
 mod build_views;
+mod change;
+mod change_body;
 mod create;
+mod delete;
+mod deployed;
+mod details;
+mod fields;
 mod get;
 mod list;
+mod roll_back;
+mod secrets;
 mod settings;
 mod source;
 mod unpack;
+pub(crate) mod versions;
 pub(crate) mod views;
 
 use poem_openapi::OpenApi;
-use shared::domain::{BuildId, FunctionId, FunctionStatus, IdCursor, PageSize, ProjectId};
+use shared::domain::{
+    BuildId, FunctionId, FunctionStatus, IdCursor, PageSize, ProjectId, VersionNumber,
+};
 
 use crate::{
     ApiState,
     answer::{Created, Okay},
     auth::Caller,
+    body::Json,
     page::Page,
-    params::{Path, Query},
+    params::{Path, Query, VersionCursor},
     problem::Problem,
     routes::Chapter,
     upload::Upload,
 };
 
 use build_views::Build;
-use views::{Function, FunctionCreated, FunctionDetails, NewFunction};
+use change_body::ChangeFunction;
+use delete::FunctionDeleted;
+use deployed::Deployed;
+use details::FunctionDetails;
+use roll_back::RollBack;
+use versions::{Source, Version};
+use views::{Function, FunctionCreated, NewFunction};
 
 /// The routes of this chapter.
 pub(crate) struct Functions;
@@ -70,7 +88,8 @@ impl Functions {
 
     /// Get a function
     ///
-    /// With the settings of the version that serves, and the build of the newest one.
+    /// With the settings and the build of the version that serves, and the build of a newer one that
+    /// does not.
     #[oai(path = "/:function_id", method = "get", operation_id = "getFunction")]
     async fn get(
         &self,
@@ -79,6 +98,85 @@ impl Functions {
         function_id: Path<FunctionId>,
     ) -> Result<Okay<FunctionDetails>, Problem> {
         get::get(&state, &caller, function_id.0).await
+    }
+
+    /// Change a function
+    ///
+    /// Makes a new version of what is sent and what is left out. A new source or runtime is built,
+    /// and the version before serves until that is done; when it fails, for good. Settings alone
+    /// need no build. Of several changes the last one wins, however long each build takes. For its
+    /// creator, or an admin.
+    #[oai(path = "/:function_id", method = "put", operation_id = "updateFunction")]
+    async fn change(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+        body: Upload<ChangeFunction>,
+    ) -> Result<Okay<Deployed>, Problem> {
+        change::change(&state, &caller, function_id.0, body).await
+    }
+
+    /// Delete a function
+    ///
+    /// Calls that run go on to their end; those that wait are cancelled. Its name is free at once.
+    #[oai(path = "/:function_id", method = "delete", operation_id = "deleteFunction")]
+    async fn delete(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+    ) -> Result<Okay<FunctionDeleted>, Problem> {
+        delete::delete(&state, &caller, function_id.0).await
+    }
+
+    /// List the versions of a function
+    ///
+    /// Newest first: those that are kept.
+    #[oai(path = "/:function_id/versions", method = "get", operation_id = "listVersions")]
+    async fn versions(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+        /// `next_cursor` of the page before.
+        cursor: Query<VersionCursor>,
+        /// Rows per page, 50 when left out.
+        limit: Query<PageSize>,
+    ) -> Result<Okay<Page<Version>>, Problem> {
+        let size = limit.0.unwrap_or_default();
+        versions::list(&state, &caller, function_id.0, cursor.0, size).await
+    }
+
+    /// Read the source of a version
+    #[oai(
+        path = "/:function_id/versions/:version/source",
+        method = "get",
+        operation_id = "getVersionSource"
+    )]
+    async fn source(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+        version: Path<VersionNumber>,
+    ) -> Result<Okay<Source>, Problem> {
+        versions::source(&state, &caller, function_id.0, version.0).await
+    }
+
+    /// Go back to a version
+    ///
+    /// Or forward: any version that is kept and was built serves from now on, without a build.
+    /// Builds that are on their way do not take over any more.
+    #[oai(path = "/:function_id/rollback", method = "post", operation_id = "rollbackFunction")]
+    async fn roll_back(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+        body: Json<RollBack>,
+    ) -> Result<Okay<Deployed>, Problem> {
+        roll_back::roll_back(&state, &caller, function_id.0, body.0).await
     }
 
     /// Get a build

@@ -92,6 +92,12 @@ pub(super) fn missing() -> Problem {
     Problem::invalid_field("code", format!("is required; or send {others}"))
 }
 
+/// What a change to another language without a source is told.
+pub(super) fn missing_in(before: Runtime) -> Problem {
+    let message = format!("is required with another language: the source is written in {before}");
+    Problem::invalid_field("code", message)
+}
+
 fn one_file(
     field: &str,
     runtime: Runtime,

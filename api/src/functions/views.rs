@@ -1,21 +1,25 @@
 //! What goes into the function endpoints, and how functions look from outside.
 
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
+    config::PayloadLimits,
     domain::{Description, FunctionId, FunctionName, FunctionStatus, ProjectId, Runtime, Trigger},
     store::function,
 };
 
-use super::{build_views::BuildSummary, source::FileTexts};
-use crate::shape::{Property, Shape, Timestamp, body, inline, object, view};
+use super::{
+    fields::{Env, EventNames, NewRetry, SecretValues},
+    source::FileTexts,
+};
+use crate::shape::{Timestamp, body, view};
 
 pub(crate) const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
 pub(crate) const FUNCTION: &str = "func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f";
 pub(super) const BUILD: &str = "build-019b5a3d-2b3d-7a61-b0c2-7d8e9fa0b1c2";
-const INVOKE_URL: &str = "/api/v1/functions/func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f/invoke";
-const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
+pub(super) const USER: &str = "user-019b5a3b-0a1b-7c2d-8e3f-4a5b6c7d8e9f";
+pub(super) const INVOKE_URL: &str =
+    "/api/v1/functions/func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f/invoke";
+pub(super) const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
 pub(crate) const MOMENT: &str = "2025-12-26T10:00:00Z";
 
 /// A text may take this much more room as JSON: line breaks and quotes take two bytes each.
@@ -24,6 +28,11 @@ const AS_JSON: usize = 2;
 /// What stands around the large field of a body, with room to spare.
 const AROUND: usize = 64 * 1024;
 
+/// Most bytes of a body that may hold a source as text.
+pub(super) fn source_body_bytes(payloads: &PayloadLimits) -> usize {
+    AS_JSON * payloads.source_bytes + AROUND
+}
+
 /// Where a function is called.
 pub(super) fn invoke_url(id: FunctionId) -> String {
     format!("/api/v1/functions/{id}/invoke")
@@ -31,7 +40,7 @@ pub(super) fn invoke_url(id: FunctionId) -> String {
 
 body! {
     /// A new function.
-    NewFunction [|payloads| AS_JSON * payloads.source_bytes + AROUND] {
+    NewFunction [|payloads: &PayloadLimits| source_body_bytes(payloads)] {
         /// The project that will own it.
         project_id: ProjectId = PROJECT,
         /// Unique in the project without regard to case.
@@ -53,6 +62,17 @@ body! {
         timeout: Option<u32> = 30,
         /// Most memory a call may hold, in MiB; bounded by the plan.
         memory: Option<u32> = 128,
+        /// The events that call it, when the trigger is `event`.
+        events: Option<EventNames> = Value::Null,
+        /// Variables of its environment.
+        env: Option<Env> = json!({ "SENDER": "shop@example.com" }),
+        /// Secret variables of its environment: encrypted, and shown to nobody again. A server
+        /// without a key for secrets refuses them.
+        secrets: Option<SecretValues> = Value::Null,
+        /// How a failed async call is tried again; not at all when left out.
+        retry: Option<NewRetry> = NewRetry::example(),
+        /// Calls at once; as many as the tenant may have when left out.
+        max_concurrency: Option<u32> = 5,
     }
 }
 
@@ -123,41 +143,5 @@ impl From<function::Function> for Function {
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
         }
-    }
-}
-
-/// A function with the build of its newest version.
-#[derive(Debug, Serialize)]
-pub(crate) struct FunctionDetails {
-    #[serde(flatten)]
-    pub(super) function: Function,
-    pub(super) build: BuildSummary,
-}
-
-impl Shape for FunctionDetails {
-    fn schema() -> MetaSchemaRef {
-        let build = Property {
-            name: "build",
-            doc: "The build of the newest version.",
-            schema: BuildSummary::schema(),
-            required: true,
-        };
-        let build = object("With its build.", vec![build], Value::Null);
-        inline(MetaSchema {
-            all_of: vec![Function::schema(), inline(MetaSchema { example: None, ..build })],
-            example: Some(Self::example()),
-            ..MetaSchema::new("object")
-        })
-    }
-
-    fn register(registry: &mut Registry) {
-        Function::register(registry);
-        BuildSummary::register(registry);
-    }
-
-    fn example() -> Value {
-        let mut example = Function::example();
-        example["build"] = BuildSummary::example();
-        example
     }
 }

@@ -6,13 +6,50 @@ use poem_openapi::{
     registry::{MetaParamIn, MetaSchemaRef},
 };
 
-use super::Parameter;
-use crate::{problem::Problem, query, resource::Resource};
+use shared::domain::VersionNumber;
 
-/// An id in the path. (poem-openapi knows path parameters by a type of this name.)
+use super::Parameter;
+use crate::{
+    problem::Problem,
+    query,
+    resource::Resource,
+    shape::{Refusal, Shape},
+};
+
+/// A part of the path. (poem-openapi knows path parameters by a type of this name.)
 pub(crate) struct Path<T>(pub(crate) T);
 
-impl<'a, T: Resource> ApiExtractor<'a> for Path<T> {
+/// What can stand in a path.
+pub(crate) trait PathPart: Shape + Send + Sized {
+    /// What complaints call it: poem-openapi numbers path parameters, and their documented names
+    /// are better.
+    fn field() -> String;
+
+    /// Reads it.
+    fn read_part(text: &str) -> Result<Self, Refusal>;
+}
+
+impl<T: Resource> PathPart for T {
+    fn field() -> String {
+        format!("{}_id", T::NOUN)
+    }
+
+    fn read_part(text: &str) -> Result<Self, Refusal> {
+        Self::read_id(text)
+    }
+}
+
+impl PathPart for VersionNumber {
+    fn field() -> String {
+        "version".to_owned()
+    }
+
+    fn read_part(text: &str) -> Result<Self, Refusal> {
+        text.parse().map_err(Refusal::invalid)
+    }
+}
+
+impl<'a, T: PathPart> ApiExtractor<'a> for Path<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;
     type ParamType = String;
@@ -32,9 +69,7 @@ impl<'a, T: Resource> ApiExtractor<'a> for Path<T> {
         options: ExtractParamOptions<String>,
     ) -> Result<Self> {
         let text = request.raw_path_param(options.name).unwrap_or_default();
-        // poem-openapi numbers path parameters; their documented names are the nouns.
-        let name = || format!("{}_id", T::NOUN);
-        Ok(T::read_id(text).map(Self).map_err(|refusal| refusal.problem(&name()))?)
+        Ok(T::read_part(text).map(Self).map_err(|refusal| refusal.problem(&T::field()))?)
     }
 }
 

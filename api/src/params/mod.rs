@@ -5,4 +5,6 @@ mod extract;
 mod value;
 
 pub(crate) use extract::{Header, Needed, Path, Query};
-pub(crate) use value::{AnyId, Duration, LineCount, Parameter, Prefer, SearchText, Wait};
+pub(crate) use value::{
+    AnyId, Duration, LineCount, Parameter, Prefer, SearchText, VersionCursor, Wait,
+};

@@ -1,11 +1,13 @@
 //! What can stand in a query or a header, beside the words and ids of the domain.
 
-use std::{str::FromStr, time};
+use std::{fmt, str::FromStr, time};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use shared::domain::{
     ExecutionId, ExecutionStatus, FunctionId, FunctionStatus, IdCursor, IdError, Level, LogCursor,
-    OnDisconnect, PageSize, ProjectId, Reason, RequestId, UserId, check_length,
+    OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId, UserId, VersionNumber,
+    check_length,
 };
 
 use crate::{
@@ -53,13 +55,41 @@ parameters!(
     RequestId,
     IdCursor,
     LogCursor,
-    PageSize
+    PageSize,
+    VersionCursor,
+    VersionNumber
 );
 
 impl Parameter for u32 {
     fn parse(text: &str) -> Result<Self, Refusal> {
         let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
         number.ok_or_else(|| Refusal::invalid("must be a whole number, not negative"))
+    }
+}
+
+/// Behind the version of this number; opaque like every cursor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VersionCursor(pub(crate) VersionNumber);
+
+impl fmt::Display for VersionCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64.encode(self.0.to_string()))
+    }
+}
+
+impl FromStr for VersionCursor {
+    type Err = PageError;
+
+    fn from_str(text: &str) -> Result<Self, PageError> {
+        let bytes = BASE64.decode(text).map_err(|_| PageError::Cursor)?;
+        let number = std::str::from_utf8(&bytes).map_err(|_| PageError::Cursor)?;
+        number.parse().map(Self).map_err(|_| PageError::Cursor)
+    }
+}
+
+impl Shape for VersionCursor {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema::new("string"))
     }
 }
 

@@ -8,7 +8,7 @@ use shared::{
     config::{PayloadLimits, Secret},
     domain::{
         CallbackUrl, Description, Email, FunctionId, FunctionName, JsonText, PersonName, ProjectId,
-        ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger,
+        ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger, VersionNumber,
     },
 };
 
@@ -232,7 +232,8 @@ from_text!(
     Description,
     Runtime,
     Trigger,
-    Role
+    Role,
+    VersionNumber
 );
 
 fn from_text<T: FromStr<Err: Display>>(text: &str) -> Result<T, Refusal> {

@@ -10,5 +10,5 @@ mod timestamp;
 pub(crate) use declare::{body, shape, view};
 pub(crate) use field::{Body, Field, FieldError, Fields, MAX_SECRET_BYTES, Refusal};
 pub(crate) use members::Members;
-pub(crate) use schema::{Property, Shape, inline, object};
+pub(crate) use schema::{Property, Shape, StringMap, inline, object};
 pub(crate) use timestamp::Timestamp;

@@ -1,5 +1,7 @@
 //! The schema of each kind of value, as the OpenAPI document shows it.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use serde_json::Value;
 use shared::{
@@ -9,7 +11,7 @@ use shared::{
         ExecutionMode, ExecutionStatus, FunctionId, FunctionName, FunctionStatus, IdCursor,
         InvitationId, JsonText, Level, LogCursor, LogStream, OnDisconnect, PageSize, PersonName,
         Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime, Severity, TenantId,
-        TokenId, TokenName, Trigger, UserId,
+        TokenId, TokenName, Trigger, UserId, VersionNumber,
     },
 };
 
@@ -100,6 +102,20 @@ impl<T: Shape> Shape for Vec<T> {
     }
 }
 
+/// Texts by name.
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
+pub(crate) struct StringMap(pub(crate) BTreeMap<String, String>);
+
+impl Shape for StringMap {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema {
+            additional_properties: Some(Box::new(String::schema())),
+            ..MetaSchema::new("object")
+        })
+    }
+}
+
 macro_rules! shapes {
     ($($type:ty => $schema:expr;)+) => {
         $(impl Shape for $type {
@@ -143,6 +159,10 @@ shapes! {
     };
     IdCursor => MetaSchema::new("string");
     LogCursor => MetaSchema::new("string");
+    VersionNumber => MetaSchema {
+        pattern: Some("^[1-9][0-9]{0,9}$".to_owned()),
+        ..MetaSchema::new("string")
+    };
     UserId => id(UserId::PREFIX);
     TenantId => id(TenantId::PREFIX);
     ProjectId => id(ProjectId::PREFIX);

@@ -99,6 +99,7 @@ async fn an_async_call_is_looked_up_from_the_moment_it_is_accepted() {
         "memory_used": 3.0,
         "logs": "first\nsecond",
         "logs_truncated": false,
+        "degraded": [],
         "attempt": 1,
         "timings": done["timings"],
         "earlier_attempts": [],

@@ -130,7 +130,7 @@ async fn health_tells_about_the_process_without_the_envelope() {
     assert_eq!(health["checks"]["database"]["status"], "ok");
     assert!(health["uptime_seconds"].is_u64());
     let ready = app.call(Method::GET, "/ready", None, None).await;
-    assert_eq!(ready.data(), json!({ "status": "ready" }));
+    assert_eq!(ready.data(), json!({ "status": "ready", "degraded": [] }));
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn what_belongs_to_another_tenant_is_not_there() {
 
     let input = Some(json!({ "input": 1 }));
     let batch = Some(json!({ "inputs": [1] }));
-    let cases: [(Method, String, Option<Value>, &str); 16] = [
+    let cases: [(Method, String, Option<Value>, &str); 21] = [
         (Method::GET, format!("/api/v1/projects/{project}"), None, "NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}?project_id={project}"), None, "NOT_FOUND"),
         (Method::POST, FUNCTIONS.to_owned(), Some(owner.new_function("mine")), "NOT_FOUND"),
@@ -39,6 +39,21 @@ async fn what_belongs_to_another_tenant_is_not_there() {
         (Method::GET, format!("{FUNCTIONS}/{function}/builds/{build}"), None, "FUNC_NOT_FOUND"),
         (Method::POST, format!("{FUNCTIONS}/{function}/invoke"), input.clone(), "FUNC_NOT_FOUND"),
         (Method::POST, format!("{FUNCTIONS}/{function}/invoke-async"), input, "FUNC_NOT_FOUND"),
+        (
+            Method::PUT,
+            format!("{FUNCTIONS}/{function}"),
+            Some(json!({ "timeout": 1 })),
+            "FUNC_NOT_FOUND",
+        ),
+        (Method::DELETE, format!("{FUNCTIONS}/{function}"), None, "FUNC_NOT_FOUND"),
+        (Method::GET, format!("{FUNCTIONS}/{function}/versions"), None, "FUNC_NOT_FOUND"),
+        (Method::GET, format!("{FUNCTIONS}/{function}/versions/1/source"), None, "FUNC_NOT_FOUND"),
+        (
+            Method::POST,
+            format!("{FUNCTIONS}/{function}/rollback"),
+            Some(json!({ "version": "1" })),
+            "FUNC_NOT_FOUND",
+        ),
         (Method::GET, format!("{FUNCTIONS}/{function}/executions"), None, "FUNC_NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}/{function}/logs"), None, "FUNC_NOT_FOUND"),
         (Method::GET, format!("{FUNCTIONS}/executions/{execution}"), None, "NOT_FOUND"),

@@ -67,6 +67,7 @@ async fn world(app: &App) -> World {
     let ids = BTreeMap::from([
         ("{project_id}", owner.project_id.clone()),
         ("{function_id}", function),
+        ("{version}", "1".to_owned()),
         ("{build_id}", text(&details["build"]["build_id"])),
         ("{execution_id}", text(&call["execution_id"])),
         ("{token_id}", text(&token["token_id"])),
@@ -78,8 +79,9 @@ async fn world(app: &App) -> World {
 
 impl World {
     fn path(&self, template: &str) -> String {
-        let path =
-            self.ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(name, id));
+        // Any id can be looked up.
+        let template = template.replace("/lookup/{id}", "/lookup/{execution_id}");
+        let path = self.ids.iter().fold(template, |path, (name, id)| path.replace(name, id));
         assert!(!path.contains('{'), "teach this test what stands for the parameter in {path}");
         path
     }

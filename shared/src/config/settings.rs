@@ -56,6 +56,11 @@ pub const SETTINGS: &[Setting] = &[
         "Directory for everything kept on this machine [default: .apprun]",
     ),
     Setting::secret("jwt_secret", "APPRUN_JWT_SECRET", "Signs access tokens, 32 bytes or more"),
+    Setting::secret(
+        "secret_key",
+        "APPRUN_SECRET_KEY",
+        "Encrypts functions' secrets: 32 bytes in base64; older keys behind it, after commas",
+    ),
     Setting::new(
         "worker_slots",
         "APPRUN_WORKER_SLOTS",
@@ -121,6 +126,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("functions.limits.max_archive_kib", "Longest source sent as a zip archive"),
     Setting::in_file("functions.limits.max_unpacked_kib", "All files of an archive, unpacked"),
     Setting::in_file("functions.limits.max_source_files", "Files in one source"),
+    Setting::in_file("functions.limits.kept_versions", "Versions kept of a function [default: 10]"),
     Setting::in_file("functions.logging.retention_days", "How long logs are kept"),
     Setting::new(
         "s3_endpoint",

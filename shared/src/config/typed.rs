@@ -12,7 +12,10 @@ use super::{
     },
     values::Values,
 };
-use crate::domain::{Plan, PlanLimits, Reach, text_enum::text_enum};
+use crate::{
+    domain::{Plan, PlanLimits, Reach, text_enum::text_enum},
+    seal::SecretKeys,
+};
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
@@ -97,6 +100,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Signs access tokens, at least 32 bytes; `dev` makes its own.
     pub jwt_secret: Option<Secret>,
+    /// Seal the secrets of functions; `dev` makes its own.
+    pub secret_keys: Option<SecretKeys>,
     /// Functions running at once in one worker.
     pub worker_slots: u32,
     /// Names of layers of isolation that a worker may start without; the sandbox knows which exist.
@@ -146,6 +151,8 @@ pub struct FunctionSettings {
     pub max_memory_mib: u32,
     /// Executions at once of one tenant, whatever the plan.
     pub max_concurrent: u32,
+    /// Versions of a function that stay, so that it can go back to them.
+    pub kept_versions: u32,
     /// How much of everything.
     pub payloads: PayloadLimits,
     /// Days that logs are kept.
@@ -259,6 +266,7 @@ impl Config {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             worker_http_addr: values.optional("worker_http_addr", address),
             jwt_secret: values.secret("jwt_secret", jwt_secret),
+            secret_keys: values.secret("secret_key", str::parse),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
             default_plan: values.word("default_plan", Plan::Free),
@@ -320,6 +328,7 @@ impl FunctionSettings {
             default_memory_mib: values.number("functions.limits.default_memory", 128, 16..=65_536),
             max_memory_mib: values.number("functions.limits.max_memory", 512, 16..=65_536),
             max_concurrent: values.number("functions.limits.max_concurrent", 100, 1..=100_000),
+            kept_versions: values.number("functions.limits.kept_versions", 10, 1..=1000),
             payloads: PayloadLimits::read(values),
             log_retention_days: values.number("functions.logging.retention_days", 30, 1..=3650),
         };

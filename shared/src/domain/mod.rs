@@ -15,8 +15,11 @@ mod plan;
 mod retry;
 mod role;
 mod runtime;
+mod settings;
 mod source;
 pub(crate) mod text_enum;
+mod variable;
+mod version;
 mod worker_identity;
 
 pub use actor::Actor;
@@ -32,13 +35,17 @@ pub use id::{
 pub use json_text::JsonText;
 pub use log_level::{Level, log_level};
 pub use name::{
-    Description, Email, FunctionName, PersonName, ProjectName, TextError, TokenName, check_length,
+    Description, Email, EventName, FunctionName, PersonName, ProjectName, TextError, TokenName,
+    check_length,
 };
 pub use page::{IdCursor, LogCursor, PageError, PageSize};
 pub use plan::{Plan, PlanLimits};
 pub use retry::RetryPolicy;
 pub use role::Role;
 pub use runtime::{Runtime, UnknownRuntime};
+pub use settings::VersionSettings;
 pub use source::{SourceBundle, SourceError, SourceLimits};
 pub use text_enum::UnknownWord;
+pub use variable::{MAX_VARIABLES, MAX_VARIABLES_BYTES, VariableError, VariableName, Variables};
+pub use version::{NotAVersion, VersionNumber};
 pub use worker_identity::WorkerIdentity;

@@ -76,6 +76,9 @@ text!(
     /// The name of a function: a label that fits into a path, a host name and a shell word.
     FunctionName, 63, label);
 text!(
+    /// The name of an event: words joined by dots, `user.registered` for example.
+    EventName, 128, dotted);
+text!(
     /// The name of a project, in any script.
     ProjectName, 100, one_line);
 text!(
@@ -110,6 +113,17 @@ fn label(text: &str, limit: usize) -> Result<(), TextError> {
     Err(TextError::Form(
         "may hold only ASCII letters, digits, '-' and '_', and begins and ends with a letter or digit",
     ))
+}
+
+fn dotted(text: &str, limit: usize) -> Result<(), TextError> {
+    check_length(text, limit)?;
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match text.split('.').all(|word| !word.is_empty() && word.chars().all(inside)) {
+        true => Ok(()),
+        false => Err(TextError::Form(
+            "must be words of ASCII letters, digits, '-' and '_', joined by dots",
+        )),
+    }
 }
 
 fn one_line(text: &str, limit: usize) -> Result<(), TextError> {
@@ -159,6 +173,16 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "a b", "a/b", "ä", "a\0b", &"x".repeat(64)] {
             assert!(bad.parse::<FunctionName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_named_by_words_and_dots() {
+        for good in ["a", "user.registered", "Order_2.paid-late"] {
+            assert!(good.parse::<EventName>().is_ok(), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "ä", &"x".repeat(129)] {
+            assert!(bad.parse::<EventName>().is_err(), "{bad:?}");
         }
     }
 

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::JobKind;
 use crate::{
-    domain::TenantId,
+    domain::{FunctionId, TenantId},
     store::{StoreError, Tx},
 };
 
@@ -57,4 +58,42 @@ pub async fn cancel(
         }
     }
     Ok(CancelledJob::NotLive)
+}
+
+/// Takes up to `limit` jobs of a function that wait, due or not, out of the line, and says what they
+/// are about; the caller records that in this transaction. Steps over those that are claimed or
+/// cancelled at this moment.
+pub async fn remove_waiting(
+    tx: &mut Tx,
+    tenant: TenantId,
+    function: FunctionId,
+    limit: i64,
+) -> Result<Vec<(JobKind, Uuid)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"with waiting as (
+             delete from q.later where subject_id in (
+                 select subject_id from q.later where tenant_id = $1 and function_id = $2
+                 limit $3 for update skip locked)
+             returning kind, subject_id
+         ),
+         ready as (
+             delete from q.job where id in (
+                 select id from q.job
+                 where class in (0, 1, 2) and tenant_id = $1 and function_id = $2
+                   and lease_id is null
+                 limit $3 for update skip locked)
+             returning kind, subject_id
+         )
+         select kind as "kind!", subject_id as "subject_id!" from waiting
+         union all
+         select kind, subject_id from ready"#,
+        tenant.0,
+        function.0,
+        limit,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.kind.parse().map_err(StoreError::unreadable)?, row.subject_id)))
+        .collect()
 }

@@ -16,7 +16,7 @@ mod reap;
 mod settle;
 mod signals;
 
-pub use cancel::{CancelledJob, cancel};
+pub use cancel::{CancelledJob, cancel, remove_waiting};
 pub use claim::{CallLimits, Claimed, FreeSlots, Rounds};
 pub use counters::{CLAIM_WAIT_BUCKETS, ClassCounts, counts};
 pub use depth::{Depth, WorkerSession, depths, workers};

@@ -4,26 +4,6 @@ use std::time::Duration;
 
 use super::{Db, StoreError};
 
-/// Lets go of the binaries of versions that nobody will call again: those of deleted functions, and
-/// those that are older than the `kept` newest and do not serve. A version with a call that waits or
-/// runs keeps its binary. Returns how many versions were released.
-pub async fn release(db: &Db, kept: u32) -> Result<u64, StoreError> {
-    let released = sqlx::query!(
-        "update function_version v set artifact_key = null
-         from function f
-         where f.id = v.function_id and v.artifact_key is not null
-           and (f.deleted_at is not null
-                or (v.number <= f.latest_version - $1 and v.number is distinct from f.current_version))
-           and not exists (
-               select from q.job j join execution e on e.id = j.subject_id
-               where j.function_id = v.function_id and e.version_id = v.id)",
-        i32::try_from(kept).unwrap_or(i32::MAX),
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(released.rows_affected())
-}
-
 /// Forgets the artifacts that no version refers to and that nobody built or found for `grace`.
 /// Returns the hashes of binaries to which nothing refers any more.
 pub async fn forget_unreferenced(db: &Db, grace: Duration) -> Result<Vec<[u8; 32]>, StoreError> {

@@ -137,7 +137,8 @@ pub async fn record(
     }
 }
 
-/// The newest built version serves; a build that ends late never takes the place of a newer one.
+/// The version serves, or the newest that shares its build; but a build that ends late never takes
+/// the place of what was decided after it.
 async fn put_into_service(
     tx: &mut Tx,
     build: &StartedBuild,
@@ -155,8 +156,15 @@ async fn put_into_service(
     )
     .execute(&mut **tx)
     .await?;
+    // From here on nobody adds a version that shares this build without seeing that it succeeded.
+    sqlx::query!("select id from function where id = $1 for no key update", build.function.0)
+        .fetch_one(&mut **tx)
+        .await?;
     sqlx::query!(
-        "update function_version set artifact_key = $2 where id = $1 and artifact_key is null",
+        "update function_version set artifact_key = $3
+         where function_id = $1 and (id = $2 or built_as = $2) and artifact_key is null
+           and removed_at is null",
+        build.function.0,
         build.version.0,
         artifact.key.as_slice(),
     )
@@ -164,10 +172,11 @@ async fn put_into_service(
     .await?;
     sqlx::query!(
         "update function f
-         set status = 'active', current_version = v.number, updated_at = now()
-         from function_version v
-         where f.id = $1 and v.id = $2
-           and (f.current_version is null or f.current_version < v.number)",
+         set status = 'active', current_version = v.number, switch_floor = v.number,
+             updated_at = now()
+         from (select max(number) as number from function_version
+               where function_id = $1 and (id = $2 or built_as = $2) and removed_at is null) v
+         where f.id = $1 and v.number > f.switch_floor",
         build.function.0,
         build.version.0,
     )
@@ -176,10 +185,16 @@ async fn put_into_service(
     Ok(())
 }
 
+/// A function that never served has failed when none of its builds is left.
 async fn fail_unless_serving(tx: &mut Tx, function: FunctionId) -> Result<(), StoreError> {
+    sqlx::query!("select id from function where id = $1 for no key update", function.0)
+        .fetch_one(&mut **tx)
+        .await?;
     sqlx::query!(
-        "update function set status = 'failed', updated_at = now()
-         where id = $1 and status = 'pending' and current_version is null",
+        "update function f set status = 'failed', updated_at = now()
+         where f.id = $1 and f.status = 'pending' and f.current_version is null
+           and not exists (
+               select from build b where b.function_id = $1 and b.status in ('pending', 'running'))",
         function.0,
     )
     .execute(&mut **tx)

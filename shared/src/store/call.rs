@@ -8,7 +8,7 @@ use super::{Db, StoreError, Tx, db::word};
 use crate::{
     domain::{
         Actor, CallbackUrl, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId,
-        TenantId,
+        TenantId, VersionNumber,
     },
     queue::{CallLimits, Class, JobKind, NewJob, push_later, push_many},
 };
@@ -32,6 +32,8 @@ pub struct NewCalls<'a> {
 /// What a caller may ask for besides the call itself; nothing by default.
 #[derive(Debug, Default)]
 pub struct Terms {
+    /// Of this version instead of the one that serves.
+    pub version: Option<VersionNumber>,
     /// A shorter limit than the version's own; a longer one changes nothing.
     pub timeout: Option<Duration>,
     /// Not to be started at once.
@@ -70,6 +72,9 @@ pub async fn accept(
     actor: Actor,
     new: &NewCalls<'_>,
 ) -> Result<Option<Accepted>, StoreError> {
+    if let Some(number) = new.terms.version {
+        keep_version(tx, new.function, number).await?;
+    }
     let ids: Vec<_> = new.calls.iter().map(|(id, _)| id.0).collect();
     let inputs: Vec<_> = new.calls.iter().map(|(_, input)| input.as_str().to_owned()).collect();
     let (after, at) = match new.terms.start {
@@ -91,6 +96,7 @@ pub async fn accept(
         at,
         new.terms.callback.as_ref().map(CallbackUrl::as_str),
         new.terms.only_within.as_ref().map(CallLimits::by_plan),
+        new.terms.version.map(VersionNumber::get),
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -110,6 +116,23 @@ pub async fn accept(
         Some(due_at) => push_later(tx, &jobs, due_at).await?,
     }
     Ok(Some(accepted))
+}
+
+/// Until the transaction ends nobody gives the version up; afterwards the call's job keeps it. What
+/// serves needs no such lock: it is given up some time after it served last.
+async fn keep_version(
+    tx: &mut Tx,
+    function: FunctionId,
+    number: VersionNumber,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select id from function_version where function_id = $1 and number = $2 for share",
+        function.0,
+        number.get(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 fn class_of(mode: ExecutionMode) -> Class {
@@ -142,13 +165,19 @@ pub async fn replay(
 ) -> Result<Replayed, StoreError> {
     let id = ExecutionId::new();
     let function = sqlx::query_scalar!(
-        "insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
+        // The lock: until this transaction ends nobody gives the version up.
+        "with kept as (
+             select v.id from execution e join function_version v on v.id = e.version_id
+             where e.id = $1 and e.tenant_id = $2 and v.artifact_key is not null
+             for share of v
+         )
+         insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
                                 mode, status, input, created_by, request_id, timeout_ms, replay_of)
          select $4, e.tenant_id, e.project_id, e.function_id, e.version_id, e.version_number,
                 'async', 'pending', e.input, $3, $5, e.timeout_ms, e.id
          from execution e
          join function f on f.id = e.function_id and f.deleted_at is null
-         join function_version v on v.id = e.version_id and v.artifact_key is not null
+         join kept on kept.id = e.version_id
          where e.id = $1 and e.tenant_id = $2
          returning function_id",
         of.0,

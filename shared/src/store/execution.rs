@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{
     Db, StoreError, Tx,
     db::{one_changed, word},
+    version::read_env,
 };
 use crate::domain::{
     ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason, RetryPolicy,
-    TenantId, VersionId, WorkerIdentity,
+    TenantId, Variables, VersionId, WorkerIdentity,
 };
 
 /// Everything a worker needs to run one call.
@@ -34,6 +36,10 @@ pub struct StartedExecution {
     pub memory_bytes: u64,
     /// Somebody wants to be told how it ends.
     pub has_callback: bool,
+    /// Plain variables of the version.
+    pub env: Variables,
+    /// Whether the version has secrets besides; see `secret::of_version`.
+    pub has_secrets: bool,
     /// What follows a failure; a caller who waits is told at once, so a sync call is never retried.
     pub retry: RetryPolicy,
 }
@@ -74,7 +80,8 @@ pub async fn start(
          from function_version v join artifact a on a.key = v.artifact_key
          where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
-                   least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.max_retries,
+                   least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.env,
+                   v.secret_names <> '{}' as "has_secrets!", v.max_retries,
                    v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor"#,
         id.0,
         i32::from(attempt),
@@ -100,6 +107,8 @@ pub async fn start(
             timeout: milliseconds(row.timeout_ms),
             has_callback: row.callback_url.is_some(),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
+            env: read_env(&row.env)?,
+            has_secrets: row.has_secrets,
             retry: RetryPolicy {
                 max_retries: if is_async { row.max_retries.unsigned_abs() } else { 0 },
                 initial_delay: milliseconds(row.retry_initial_delay_ms),
@@ -294,6 +303,24 @@ pub async fn record_cancelled(tx: &mut Tx, id: ExecutionId) -> Result<(), StoreE
          set status = 'cancelled', reason = 'cancelled', completed_at = now()
          where id = $1 and status in ('pending', 'running')",
         id.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends executions whose jobs were taken out of the line.
+pub(super) async fn record_all_cancelled(
+    tx: &mut Tx,
+    ids: &[Uuid],
+    message: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update execution
+         set status = 'cancelled', reason = 'cancelled', error_message = $2, completed_at = now()
+         where id = any($1) and status in ('pending', 'running')",
+        ids,
+        message,
     )
     .execute(&mut **tx)
     .await?;

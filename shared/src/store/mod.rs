@@ -14,6 +14,7 @@ pub mod callback;
 pub mod cancel;
 mod db;
 pub mod dead_letter;
+pub mod deploy;
 pub mod execution;
 pub mod execution_report;
 pub mod function;
@@ -24,7 +25,10 @@ pub mod member;
 pub mod partition;
 pub mod project;
 pub mod project_token;
+pub mod retire;
+pub mod secret;
 pub mod session;
 pub mod toolchain;
+pub mod version;
 
 pub use db::{Db, StoreError, Tx, commit};

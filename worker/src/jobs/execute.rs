@@ -8,14 +8,15 @@ use shared::{
     domain::ExecutionId,
     queue::{self, ClaimedJob, SettleError},
     store::{
-        Db,
+        Db, StoreError,
         execution::{self, FinishedExecution, StartedExecution},
+        secret,
     },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{JobError, Services, log_lines::log_lines, settle_only};
-use crate::pull::{Assignment, through_trouble};
+use crate::pull::{Assignment, Trouble, through_trouble};
 
 /// Input and output of a call are at most this long.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
@@ -33,7 +34,8 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
         return settle_only(services, job.claim, held).await;
     };
     let started_at = SystemTime::now();
-    let program = program(services, job, &call, started_at).await?;
+    let secrets = through_trouble(held, || secrets(services, &call)).await?;
+    let program = program(services, job, &call, secrets, started_at).await?;
     let outcome = services.calls.run(program, stop).await?;
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
@@ -52,24 +54,62 @@ async fn program(
     services: &Services,
     job: &ClaimedJob,
     call: &StartedExecution,
+    secrets: Vec<(String, String)>,
     started_at: SystemTime,
 ) -> Result<Program, JobError> {
     let binary = services.binaries.get(call.artifact_sha256).await?;
     let deadline = OffsetDateTime::from(started_at + call.timeout);
-    let env = [
+    let ours = [
         ("APPRUN_EXECUTION_ID", call.id.to_string()),
         ("APPRUN_ATTEMPT", try_number(job).to_string()),
         ("APPRUN_DEADLINE", deadline.format(&Rfc3339).unwrap_or_default()),
     ];
+    let ours = ours.map(|(name, value)| (name.to_owned(), value));
+    let plain = call.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone()));
     Ok(Program {
         executable: Executable::File(binary),
         args: Vec::new(),
-        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        env: plain.chain(secrets).chain(ours).collect(),
         stdin: call.input.clone().into_bytes(),
         files: Vec::new(),
         collect: None,
         limits: limits(call),
     })
+}
+
+/// The secrets of the version, opened; most versions have none.
+async fn secrets(
+    services: &Services,
+    call: &StartedExecution,
+) -> Result<Vec<(String, String)>, SecretsError> {
+    if !call.has_secrets {
+        return Ok(Vec::new());
+    }
+    let sealed = secret::of_version(&services.db, call.version).await?;
+    let keys = services.secret_keys.as_ref().ok_or(SecretsError::NoKey)?;
+    let opened =
+        sealed.into_iter().map(|(name, sealed)| match keys.open(call.function, &name, &sealed) {
+            Some(value) => Ok((name, value.expose().to_owned())),
+            None => Err(SecretsError::Closed { name, key_id: sealed.key_id }),
+        });
+    opened.collect()
+}
+
+/// Why a function's secrets cannot be given to it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to open secrets: this worker has no key; set APPRUN_SECRET_KEY")]
+    NoKey,
+    #[error("failed to open secret {name}: this worker lacks the key {key_id}, or it was changed")]
+    Closed { name: String, key_id: String },
+}
+
+impl Trouble for SecretsError {
+    fn passes(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
 }
 
 /// Which try this is, whoever is to blame for the ones before: the user's retries and our losses

@@ -11,6 +11,7 @@ use shared::{
     artifact::{ArtifactError, ArtifactStore},
     domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
+    seal::SecretKeys,
     store::{Db, StoreError, Tx, build, execution},
     telemetry::chain,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Services {
     pub(crate) calls: Sandbox,
     /// What builds need, once it is ready.
     pub(crate) builder: OnceCell<Builder>,
+    /// Open the secrets of functions.
+    pub(crate) secret_keys: Option<SecretKeys>,
     /// Shown on each execution.
     pub(crate) worker: WorkerIdentity,
     /// Rung when a call ended that somebody wants to be told about.
@@ -55,6 +58,8 @@ pub(crate) enum JobError {
     Build(#[from] compiler::BuildError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Secrets(#[from] execute::SecretsError),
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
     #[error("failed to build: the toolchain is on other workers")]

@@ -6,13 +6,15 @@ use compiler::Places;
 use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
-    config::FetchSettings,
+    config::{FetchSettings, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
-        PersonName, Plan, ProjectName, RequestId, Runtime, SourceBundle, SourceLimits, Trigger,
+        PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime, SourceBundle, SourceLimits,
+        Trigger, Variables, VersionSettings,
     },
     queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
-    store::{Db, account, call, function, project},
+    seal::SecretKeys,
+    store::{Db, account, call, deploy, project, secret::SecretChanges},
 };
 use sqlx::PgPool;
 use test_support::TestDatabase;
@@ -77,6 +79,11 @@ pub(crate) struct Fixture {
     pub(crate) database: TestDatabase,
 }
 
+/// What every worker here opens secrets with.
+fn secret_keys() -> SecretKeys {
+    SecretKeys::text_of([7; 32]).expose().parse().unwrap()
+}
+
 pub(crate) struct RunningWorker {
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -136,6 +143,8 @@ impl Fixture {
             call_limits: CallLimits::default(),
             grace,
             retention_days: 30,
+            kept_versions: 10,
+            secret_keys: Some(secret_keys()),
             builder: BuilderOptions {
                 places: Places::from_environment(),
                 cache_dir: format!("{home}/.cache/apprun").into(),
@@ -151,25 +160,50 @@ impl Fixture {
     }
 
     pub(crate) async fn create(&self, source: &str, timeout_seconds: u32) -> FunctionId {
+        self.create_with(source, timeout_seconds, Variables::new(), &[]).await
+    }
+
+    /// A function with variables and secrets.
+    pub(crate) async fn create_with(
+        &self,
+        source: &str,
+        timeout_seconds: u32,
+        env: Variables,
+        secrets: &[(&str, &str)],
+    ) -> FunctionId {
         let runtime = if source.starts_with("package") { "go1.21" } else { "rust" };
         let runtime: Runtime = runtime.parse().unwrap();
         let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
-        let mut tx = self.db.begin().await.unwrap();
-        let new = function::NewFunction {
+        let id = FunctionId::new();
+        let seal = |(name, value): &(&str, &str)| {
+            (name.parse().unwrap(), secret_keys().seal(id, name, &Secret::new(*value)))
+        };
+        let new = deploy::NewFunction {
+            id,
             project: self.project,
             name: &format!("f{}", Uuid::now_v7().simple()).parse::<FunctionName>().unwrap(),
             description: None,
-            trigger: Trigger::Http,
-            runtime,
-            timeout_seconds,
-            memory_mib: 128,
+            settings: &VersionSettings {
+                runtime,
+                timeout_seconds,
+                memory_mib: 128,
+                trigger: Trigger::Http,
+                events: Vec::new(),
+                env,
+                retry: RetryPolicy::default(),
+                max_concurrency: None,
+            },
+            secrets: &SecretChanges {
+                set: secrets.iter().map(seal).collect(),
+                removed: Vec::new(),
+            },
             source: &SourceBundle::from_text(runtime, source, limits).unwrap(),
         };
-        let created =
-            function::create(&mut tx, self.actor, RequestId::new(), &new).await.unwrap().unwrap();
+        let mut tx = self.db.begin().await.unwrap();
+        deploy::create(&mut tx, self.actor, RequestId::new(), &new).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         self.signals.jobs_pushed();
-        created.id
+        id
     }
 
     pub(crate) async fn call(&self, function: FunctionId, input: &str) -> ExecutionId {

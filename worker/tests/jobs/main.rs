@@ -7,3 +7,4 @@ mod cancel;
 mod fixture;
 mod lost;
 mod outcomes;
+mod variables;

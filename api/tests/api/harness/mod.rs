@@ -18,6 +18,7 @@ use shared::{
     config::{FunctionSettings, PayloadLimits, Registration, Secret},
     domain::{Plan, Reach},
     queue::Signals,
+    seal::SecretKeys,
     store::Db,
 };
 use test_support::TestDatabase;
@@ -227,6 +228,7 @@ pub(crate) fn text(value: &Value) -> String {
 fn config() -> ApiConfig {
     ApiConfig {
         jwt_secret: Secret::new(SECRET),
+        secret_keys: SecretKeys::text_of([7; 32]).expose().parse().ok(),
         default_plan: Plan::Free,
         rate_limits: None,
         redis_url: None,
@@ -240,6 +242,7 @@ fn config() -> ApiConfig {
             default_memory_mib: 128,
             max_memory_mib: 512,
             max_concurrent: 100,
+            kept_versions: 10,
             payloads: PayloadLimits {
                 input_bytes: 1024 * 1024,
                 output_bytes: 1024 * 1024,

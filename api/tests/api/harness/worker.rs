@@ -57,13 +57,7 @@ pub(crate) fn line(text: &str) -> LogLine {
 /// Builds whatever waits, with success.
 pub(crate) async fn build_everything(app: &App) {
     for job in claim_all(app).await {
-        let artifact = Artifact {
-            key: [7; 32],
-            sha256: [8; 32],
-            size_bytes: 1_000_000,
-            toolchain: "go1.27.1".to_owned(),
-        };
-        finish_build(app, &job, Ok(artifact)).await;
+        finish_build(app, &job, Ok(artifact())).await;
     }
 }
 
@@ -73,6 +67,27 @@ pub(crate) async fn fail_everything(app: &App, message: &str) {
         let failure =
             BuildFailure { reason: "compile_error".to_owned(), message: message.to_owned() };
         finish_build(app, &job, Err(failure)).await;
+    }
+}
+
+/// Claims the builds that wait, oldest first.
+pub(crate) async fn claim_builds(app: &App) -> Vec<ClaimedJob> {
+    let mut jobs = claim_all(app).await;
+    jobs.sort_by_key(|job| job.subject);
+    jobs
+}
+
+/// Ends a build with success.
+pub(crate) async fn finish_well(app: &App, job: &ClaimedJob) {
+    finish_build(app, job, Ok(artifact())).await;
+}
+
+fn artifact() -> Artifact {
+    Artifact {
+        key: [7; 32],
+        sha256: [8; 32],
+        size_bytes: 1_000_000,
+        toolchain: "go1.27.1".to_owned(),
     }
 }
 

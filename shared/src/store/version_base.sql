@@ -1,0 +1,19 @@
+-- The version that a change starts from: the one that is about to serve, else the one that serves,
+-- else the newest. $1 tenant, $2 function.
+select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.trigger, v.events, v.env,
+       v.secret_names, v.max_concurrency, v.max_retries, v.retry_initial_delay_ms,
+       v.retry_max_delay_ms, v.retry_backoff_factor, v.created_by, v.created_at,
+       v.number is not distinct from f.current_version as "serves!",
+       b.id as build_id, b.status as build_status
+from function f
+join function_version v on v.function_id = f.id
+join lateral (
+    select b.id, b.status from build b
+    where b.version_id = coalesce(v.built_as, v.id)
+    order by b.id desc limit 1
+) b on true
+where f.id = $2 and f.tenant_id = $1 and v.removed_at is null
+order by v.number > f.switch_floor and b.status in ('pending', 'running') desc,
+         v.number is not distinct from f.current_version desc,
+         v.number desc
+limit 1

@@ -13,7 +13,10 @@ use poem::{
     Endpoint, Request, Response, Result,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use shared::domain::{Actor, ErrorCode, RequestId};
+use shared::{
+    domain::{Actor, ErrorCode, RequestId},
+    metrics::Http,
+};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -72,6 +75,7 @@ pub(crate) struct Door<E> {
     pub(crate) offered: Offered,
     /// One for each request that may be worked on at once.
     pub(crate) places: Semaphore,
+    pub(crate) metrics: Http,
 }
 
 impl<E: Endpoint> Endpoint for Door<E> {
@@ -80,6 +84,7 @@ impl<E: Endpoint> Endpoint for Door<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let visit = Visit::new(request_id(&request));
         let mut line = LogLine::begin(&request, visit.clone());
+        let handler = self.offered.template(&line.path);
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.request);
         let answer = AssertUnwindSafe(self.carry_out(request)).catch_unwind();
@@ -89,7 +94,9 @@ impl<E: Endpoint> Endpoint for Door<E> {
         };
         let mut response = seal(self.explain(response, &line), visit.request);
         headers::add(&mut response, visit.allowance.get());
-        line.end(response.status());
+        let (status, took) = (response.status(), line.began_at.elapsed());
+        self.metrics.answered(&line.method, handler, status.as_u16(), took);
+        line.end(status);
         Ok(response)
     }
 }
@@ -284,7 +291,8 @@ mod tests {
     }
 
     fn door<E>(routes: E) -> Door<E> {
-        Door { routes, offered: Offered::default(), places: Semaphore::new(1) }
+        let metrics = shared::metrics::Metrics::new("0").http;
+        Door { routes, offered: Offered::default(), places: Semaphore::new(1), metrics }
     }
 
     /// Sends a request full of secrets; gives back the answer and what was logged.

@@ -83,8 +83,8 @@ impl Health {
         };
         let status = if database.status == "ok" { "ok" } else { "degraded" };
         let checks = Checks { database };
-        let uptime_seconds = state.started_at.elapsed().as_secs();
-        Bare(HealthReport { status, version: state.version, checks, uptime_seconds })
+        let uptime_seconds = state.process.started_at.elapsed().as_secs();
+        Bare(HealthReport { status, version: state.process.version, checks, uptime_seconds })
     }
 
     /// Whether requests can be served

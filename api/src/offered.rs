@@ -59,6 +59,11 @@ impl Offered {
         found.map(|method| method.parameters.as_slice())
     }
 
+    /// A path as the document spells it, with names for its parameters.
+    pub(crate) fn template(&self, path: &str) -> Option<&str> {
+        Some(self.at(path)?.template.as_str())
+    }
+
     fn at(&self, path: &str) -> Option<&Path> {
         self.0.iter().find(|offered| matches(&offered.template, path))
     }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::{
     ApiState, audit::Audit, auth::Auth, dead_letters::DeadLetterRoutes, door::Door, errors,
     executions::Executions, functions::Functions, health::Health, idempotency::Idempotent,
-    invitations::Invitations, members::Members, offered::Offered, overview::Overview,
+    invitations::Invitations, members::Members, metrics, offered::Offered, overview::Overview,
     project_tokens::ProjectTokens, projects::Projects,
 };
 
@@ -21,13 +21,15 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
     let document = service.spec_endpoint();
     let docs = service.swagger_ui();
     let places = Semaphore::new(state.config.max_requests);
+    let metrics = state.process.metrics.http.clone();
     let routes = Route::new()
         .at("/openapi.json", document)
+        .at("/metrics", metrics::endpoint(state.clone()))
         .at("/docs/errors/:code", get(errors::page))
         .nest("/docs", docs)
         .nest("/", service);
     let routes = Idempotent(Arc::new(routes)).data(state);
-    Door { routes, offered, places }
+    Door { routes, offered, places, metrics }
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.

@@ -9,6 +9,7 @@ use std::{
 use poem::{FromRequest, Request, RequestBody, Result};
 use shared::{
     config::Registration,
+    metrics::Metrics,
     queue::{CallLimits, Signals},
     store::{Db, StoreError, account},
 };
@@ -24,6 +25,17 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct ApiState(Arc<Parts>);
 
+/// What a process tells about itself at `/health` and `/metrics`.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Of the running program.
+    pub version: &'static str,
+    /// When it began to start.
+    pub started_at: Instant,
+    /// What it counts.
+    pub metrics: Metrics,
+}
+
 /// What an API process is made of.
 #[derive(Debug)]
 pub struct Parts {
@@ -36,19 +48,12 @@ pub struct Parts {
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
     pub(crate) stopping: AtomicBool,
-    pub(crate) version: &'static str,
-    pub(crate) started_at: Instant,
+    pub(crate) process: Process,
 }
 
 impl ApiState {
-    /// Puts a process together. `version` and `started_at` are what `/health` tells about it.
-    pub fn new(
-        db: Db,
-        signals: Signals,
-        config: ApiConfig,
-        version: &'static str,
-        started_at: Instant,
-    ) -> Self {
+    /// Puts a process together.
+    pub fn new(db: Db, signals: Signals, config: ApiConfig, process: Process) -> Self {
         let tokens = Tokens::new(&config.jwt_secret);
         let hasher = Hasher::new();
         let call_limits =
@@ -63,8 +68,7 @@ impl ApiState {
             hasher,
             limiter,
             stopping: AtomicBool::new(false),
-            version,
-            started_at,
+            process,
         }))
     }
 

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState};
+use api::{ApiConfig, ApiState, Process};
 use compiler::Places;
 use sandbox::{Conditions, Launcher, Layer};
 use shared::{
     artifact::ArtifactStore,
     config::{CompilerSettings, Config, FetchSettings, Registration, Secret},
+    metrics::Metrics,
     queue::{CallLimits, Signals},
     store::Db,
 };
@@ -30,12 +31,15 @@ const MAX_REQUESTS: usize = 2048;
 /// each of them slower.
 const CORES_PER_BUILD: u32 = 2;
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What API and worker share in one process.
 #[derive(Debug, Clone)]
 pub(crate) struct Backbone {
     pub(crate) db: Db,
     signals: Signals,
     database_url: Secret,
+    metrics: Metrics,
 }
 
 impl Backbone {
@@ -43,7 +47,8 @@ impl Backbone {
     pub(crate) async fn connect(database_url: &Secret) -> Result<Self, CommandError> {
         let db = Db::connect(database_url.expose(), MAX_DB_CONNECTIONS).await?;
         let signals = Signals::connect(database_url.expose()).await?;
-        Ok(Self { db, signals, database_url: database_url.clone() })
+        let metrics = Metrics::new(VERSION);
+        Ok(Self { db, signals, database_url: database_url.clone(), metrics })
     }
 
     /// Closes every connection, once the last wake-ups are said.
@@ -72,8 +77,8 @@ impl Backbone {
             callback_reach: config.callback_reach.clone(),
             shutdown_grace: grace,
         };
-        let version = env!("CARGO_PKG_VERSION");
-        ApiState::new(self.db.clone(), self.signals.clone(), settings, version, started_at)
+        let process = Process { version: VERSION, started_at, metrics: self.metrics.clone() };
+        ApiState::new(self.db.clone(), self.signals.clone(), settings, process)
     }
 
     /// A worker that is ready to claim: `grace` is how long jobs may go on after it was told to stop.

@@ -4,6 +4,7 @@
 pub mod artifact;
 pub mod config;
 pub mod domain;
+pub mod metrics;
 pub mod queue;
 pub mod seal;
 pub mod store;

@@ -21,6 +21,7 @@ mod invitations;
 mod isolation;
 mod later;
 mod members;
+mod metrics;
 mod overview;
 mod permissions;
 mod project_tokens;

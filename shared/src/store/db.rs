@@ -93,6 +93,15 @@ impl StoreError {
     }
 }
 
+/// How many connections of a pool are in use, and how many wait for use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Given out.
+    pub busy: u32,
+    /// Open and free.
+    pub idle: u32,
+}
+
 /// A handle to one Postgres database; clones share the pool.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -211,6 +220,12 @@ impl Db {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
         Ok(())
+    }
+
+    /// What the connections of this process do right now.
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        Connections { busy: self.pool.size().saturating_sub(idle), idle }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

@@ -31,4 +31,4 @@ pub mod session;
 pub mod toolchain;
 pub mod version;
 
-pub use db::{Db, StoreError, Tx, commit};
+pub use db::{Connections, Db, StoreError, Tx, commit};

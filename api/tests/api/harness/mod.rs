@@ -11,12 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState};
+use api::{ApiConfig, ApiState, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     config::{FunctionSettings, PayloadLimits, Registration, Secret},
     domain::{Plan, Reach},
+    metrics::Metrics,
     queue::Signals,
     seal::SecretKeys,
     store::Db,
@@ -72,8 +73,12 @@ impl App {
         let signals = Signals::connect(&url).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state =
-            ApiState::new(db.clone(), signals.clone(), config.clone(), "0.0.0", Instant::now());
+        let process = Process {
+            version: "0.0.0",
+            started_at: Instant::now(),
+            metrics: Metrics::new("0.0.0"),
+        };
+        let state = ApiState::new(db.clone(), signals.clone(), config.clone(), process);
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
         let server = tokio::spawn(api::serve(state.clone(), listener, stopped));

@@ -8,6 +8,7 @@ mod error;
 mod shutdown;
 mod stack;
 mod wiring;
+mod worker_http;
 
 use std::process::ExitCode;
 

@@ -31,7 +31,8 @@ const MAX_REQUESTS: usize = 2048;
 /// each of them slower.
 const CORES_PER_BUILD: u32 = 2;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Of the running program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What API and worker share in one process.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ pub(crate) struct Backbone {
     pub(crate) db: Db,
     signals: Signals,
     database_url: Secret,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
 }
 
 impl Backbone {
@@ -104,6 +105,7 @@ impl Backbone {
             kept_versions: config.functions.kept_versions,
             secret_keys: config.secret_keys.clone(),
             builder: builder_options(&config.compiler, &config.fetch),
+            metrics: self.metrics.clone(),
             name: worker_name(),
             conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },
         };

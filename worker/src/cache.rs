@@ -12,7 +12,10 @@ use nix::{
     fcntl::{FcntlArg, SealFlag, fcntl},
     sys::memfd::{MFdFlags, memfd_create},
 };
-use shared::artifact::{ArtifactError, ArtifactStore};
+use shared::{
+    artifact::{ArtifactError, ArtifactStore},
+    metrics,
+};
 
 /// Why a binary could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,7 @@ pub(crate) struct BinaryCache {
     store: ArtifactStore,
     max_bytes: u64,
     held: Mutex<Held>,
+    metrics: metrics::Worker,
 }
 
 #[derive(Debug, Default)]
@@ -47,13 +51,15 @@ struct Binary {
 }
 
 impl BinaryCache {
-    pub(crate) fn new(store: ArtifactStore, max_bytes: u64) -> Self {
-        Self { store, max_bytes, held: Mutex::default() }
+    pub(crate) fn new(store: ArtifactStore, max_bytes: u64, metrics: metrics::Worker) -> Self {
+        Self { store, max_bytes, held: Mutex::default(), metrics }
     }
 
     /// A descriptor of exactly the bytes that have this hash.
     pub(crate) async fn get(&self, sha256: [u8; 32]) -> Result<Arc<OwnedFd>, CacheError> {
-        if let Some(descriptor) = self.lock().touch(&sha256) {
+        let held = self.lock().touch(&sha256);
+        self.metrics.asked_for_binary(held.is_some());
+        if let Some(descriptor) = held {
             return Ok(descriptor);
         }
         let binary = self.store.get(sha256).await?;
@@ -132,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn a_held_binary_cannot_be_written_by_anybody() {
         let (_folder, store, hashes) = store_with(&[b"binary"]).await;
-        let cache = BinaryCache::new(store, 1 << 20);
+        let cache = BinaryCache::new(store, 1 << 20, metrics::Worker::default());
         let descriptor = cache.get(hashes[0]).await.unwrap();
         assert!(!writable(&descriptor));
     }
@@ -140,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn the_binary_used_longest_ago_makes_room() {
         let (_folder, store, hashes) = store_with(&[b"aaaa", b"bbbb", b"cccc"]).await;
-        let cache = BinaryCache::new(store, 8);
+        let cache = BinaryCache::new(store, 8, metrics::Worker::default());
         cache.get(hashes[0]).await.unwrap();
         cache.get(hashes[1]).await.unwrap();
         cache.get(hashes[0]).await.unwrap();

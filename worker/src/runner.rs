@@ -7,12 +7,17 @@ use sandbox::{Conditions, Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
     domain::{Reach, WorkerIdentity},
+    metrics::Metrics,
     queue::{CallLimits, Signals},
     seal::SecretKeys,
     store::{Db, StoreError},
     telemetry::chain,
 };
-use tokio::sync::{Notify, OnceCell};
+use tokio::{
+    sync::{Notify, OnceCell},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -55,6 +60,8 @@ pub struct Options {
     pub secret_keys: Option<SecretKeys>,
     /// Toolchains, their caches, and builds at once.
     pub builder: BuilderOptions,
+    /// Where it counts what it does.
+    pub metrics: Metrics,
     /// Of the worker, for people: shown with its lease and on each execution.
     pub name: String,
     /// Layers of isolation that may be missing, and who starts spawners.
@@ -71,6 +78,8 @@ pub enum StartError {
     #[error("failed to start the sandbox")]
     Sandbox(#[from] sandbox::StartError),
 }
+
+const SIDE_TASK_LIMIT: Duration = Duration::from_millis(500);
 
 const BUILDER_RETRY_DELAY: Duration = Duration::from_secs(10);
 
@@ -99,14 +108,22 @@ impl Worker {
             name: options.name.clone(),
             degraded: calls.missing_layers().iter().map(ToString::to_string).collect(),
         };
+        for layer in &worker.degraded {
+            options.metrics.worker.lacks(layer);
+        }
         let services = Arc::new(Services {
             db: options.db.clone(),
             signals: options.signals.clone(),
             artifacts: options.artifacts.clone(),
-            binaries: BinaryCache::new(options.artifacts.clone(), BINARY_CACHE_BYTES),
+            binaries: BinaryCache::new(
+                options.artifacts.clone(),
+                BINARY_CACHE_BYTES,
+                options.metrics.worker.clone(),
+            ),
             calls,
             builder: OnceCell::new(),
             secret_keys: options.secret_keys.clone(),
+            metrics: options.metrics.clone(),
             worker,
             callbacks_due: Arc::new(Notify::new()),
         });
@@ -121,7 +138,7 @@ impl Worker {
     /// Claims and carries out jobs until `stop`; then finishes what runs, for at most the grace time,
     /// gives back the rest, and leaves no process behind.
     pub async fn run(self, stop: CancellationToken) {
-        let slots = Slots::new(self.options.call_slots);
+        let slots = Slots::new(self.options.call_slots, self.options.metrics.worker.clone());
         let puller = Puller {
             db: self.options.db.clone(),
             beats: self.beats,
@@ -153,7 +170,7 @@ impl Worker {
         let keeping_house = tokio::spawn(house.keep());
         let services = self.services.clone();
         puller.run(stop, move |assignment| carry_out(services.clone(), assignment)).await;
-        let _ = tokio::join!(readying, calling_back);
+        tokio::join!(end(readying), end(calling_back));
         keeping_house.abort();
         reminding.abort();
         if let Some(services) = Arc::into_inner(self.services) {
@@ -162,6 +179,15 @@ impl Worker {
                 builder.sandbox.stop().await;
             }
         }
+    }
+}
+
+/// Waits for a task beside the jobs that was told to stop, and cuts off one that waits for a database
+/// which says nothing.
+async fn end(mut task: JoinHandle<()>) {
+    if timeout(SIDE_TASK_LIMIT, &mut task).await.is_err() {
+        task.abort();
+        let _ = task.await;
     }
 }
 

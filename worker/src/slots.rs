@@ -4,8 +4,15 @@
 
 use std::sync::Arc;
 
-use shared::queue::{Class, FreeSlots};
+use shared::{
+    metrics::{self, Busy},
+    queue::{Class, FreeSlots},
+};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Kinds of slots, as metrics name them.
+const CALL: &str = "call";
+const BUILD: &str = "build";
 
 /// The slots of one worker; clones share them.
 #[derive(Debug, Clone)]
@@ -15,12 +22,14 @@ pub struct Slots {
     background: Arc<Semaphore>,
     builds: Arc<Semaphore>,
     freed: Arc<Notify>,
+    metrics: metrics::Worker,
 }
 
 /// The right to run one job.
 #[derive(Debug)]
 pub(crate) struct Slot {
     permits: Vec<OwnedSemaphorePermit>,
+    _counted: Busy,
     freed: Arc<Notify>,
 }
 
@@ -34,18 +43,21 @@ impl Drop for Slot {
 
 impl Slots {
     /// Slots for calls; those for builds are added once builds are possible.
-    pub fn new(calls: u32) -> Self {
+    pub fn new(calls: u32, metrics: metrics::Worker) -> Self {
+        metrics.has_slots(CALL, calls);
         let kept_free = if calls > 1 { calls.div_ceil(10) } else { 0 };
         Self {
             calls: Arc::new(Semaphore::new(calls as usize)),
             background: Arc::new(Semaphore::new((calls - kept_free) as usize)),
             builds: Arc::new(Semaphore::new(0)),
             freed: Arc::new(Notify::new()),
+            metrics,
         }
     }
 
     /// Opens slots for builds.
     pub fn add_builds(&self, builds: u32) {
+        self.metrics.has_slots(BUILD, builds);
         self.builds.add_permits(builds as usize);
         self.freed.notify_one();
     }
@@ -61,13 +73,14 @@ impl Slots {
 
     /// Takes a slot for a job of this class; None when there is none.
     pub(crate) fn take(&self, class: Class) -> Option<Slot> {
-        let needed: &[&Arc<Semaphore>] = match class {
-            Class::Sync => &[&self.calls],
-            Class::Async => &[&self.calls, &self.background],
-            Class::Build => &[&self.builds],
+        let (kind, needed): (_, &[&Arc<Semaphore>]) = match class {
+            Class::Sync => (CALL, &[&self.calls]),
+            Class::Async => (CALL, &[&self.calls, &self.background]),
+            Class::Build => (BUILD, &[&self.builds]),
         };
         let permits = needed.iter().map(|slots| Arc::clone(slots).try_acquire_owned().ok());
-        Some(Slot { permits: permits.collect::<Option<_>>()?, freed: self.freed.clone() })
+        let permits = permits.collect::<Option<_>>()?;
+        Some(Slot { permits, _counted: self.metrics.busy(kind), freed: self.freed.clone() })
     }
 
     /// Returns when a slot has come back since the last look.
@@ -82,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_slot_comes_back_and_says_so() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, metrics::Worker::default());
         slots.add_builds(1);
         slots.freed().await;
         let slot = slots.take(Class::Sync).unwrap();
@@ -96,7 +109,7 @@ mod tests {
 
     #[test]
     fn async_calls_leave_a_slot_for_callers_who_wait_and_sync_calls_do_not_use_up_theirs() {
-        let slots = Slots::new(4);
+        let slots = Slots::new(4, metrics::Worker::default());
         let background: Vec<_> = (0..3).map(|_| slots.take(Class::Async).unwrap()).collect();
         assert_eq!(slots.free(), FreeSlots { executions: 1, background: 0, builds: 0 });
         assert!(slots.take(Class::Async).is_none());

@@ -9,12 +9,12 @@ insert into callback_secret (project_id, tenant_id, secret, created_by)
 values ('00000000-0000-7000-8000-000000000003', '00000000-0000-7000-8000-000000000002',
         decode(repeat('07', 32), 'hex'), '00000000-0000-7000-8000-000000000001');
 
-create function end_execution(execution uuid, url text, answer text) returns void language sql as $$
+create function end_execution(subject uuid, url text, answer text) returns void language sql as $$
     insert into execution (id, tenant_id, project_id, function_id, version_id, version_number, mode,
                            status, input, request_id, callback_url)
-    values (execution, '00000000-0000-7000-8000-000000000002',
+    values (subject, '00000000-0000-7000-8000-000000000002',
             '00000000-0000-7000-8000-000000000003', gen_random_uuid(), gen_random_uuid(), 1, 'async',
             'running', 'null', gen_random_uuid(), url);
     update execution set status = 'completed', output = answer, completed_at = now()
-    where id = execution;
+    where id = subject;
 $$;

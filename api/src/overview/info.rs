@@ -6,7 +6,7 @@ use crate::{ApiState, answer::Okay, auth::Caller, problem::Problem};
 pub(super) async fn info(state: &ApiState, _: &Caller) -> Result<Okay<Info>, Problem> {
     let functions = &state.config.functions;
     Ok(Okay::new(Info {
-        version: state.version.to_owned(),
+        version: state.process.version.to_owned(),
         registration: state.config.registration.as_str().to_owned(),
         rate_limits: state.config.rate_limits.is_some(),
         shared_limits: state.config.redis_url.is_some(),

@@ -81,10 +81,7 @@ fn start_log(config: &Config, format: LogFormat) -> Result<(), CommandError> {
 
 /// Settings that scripts may already carry and that no part of this version reads.
 fn warn_of_unused(config: &Config) {
-    let unused = [
-        ("worker_http_addr", config.worker_http_addr.is_some()),
-        ("nats_url", config.nats_url.is_some()),
-    ];
+    let unused = [("nats_url", config.nats_url.is_some())];
     for (key, _) in unused.iter().filter(|(_, is_set)| *is_set) {
         tracing::warn!("{key} is set but has no effect in this version");
     }

@@ -1,12 +1,15 @@
 //! `apprun worker`: builds and runs functions, nothing else.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sandbox::Launcher;
 use shared::config::Config;
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::CommandError, wiring};
+use crate::{error::CommandError, wiring, worker_http::WorkerHttp};
 
 /// How long running jobs may go on after SIGTERM; what is left then is given back for others.
 const GRACE: Duration = Duration::from_secs(30);
@@ -17,12 +20,32 @@ pub(super) async fn run(
     launcher: Launcher,
     stop: CancellationToken,
 ) -> Result<(), CommandError> {
+    let started_at = Instant::now();
+    let listener = match config.worker_http_addr {
+        Some(address) => Some(wiring::listen(address).await?),
+        None => None,
+    };
     let artifacts = wiring::open_artifacts(&config).await?;
     let backbone = wiring::Backbone::connect(wiring::database_url(&config)?).await?;
     backbone.db.require_schema().await?;
+    let (degraded, done) = (Arc::default(), CancellationToken::new());
+    if let Some(listener) = listener {
+        let answers = WorkerHttp {
+            db: backbone.db.clone(),
+            metrics: backbone.metrics.clone(),
+            started_at,
+            draining: stop.clone(),
+            degraded: Arc::clone(&degraded),
+        };
+        tracing::info!(address = ?listener.local_addr(), "health and metrics are served");
+        tokio::spawn(answers.serve(listener, done.clone()));
+    }
     let worker = backbone.worker(&config, artifacts, GRACE, launcher).await?;
+    // Set once: only this function does.
+    let _ = degraded.set(worker.degraded_layers().to_vec());
     tracing::info!(slots = config.worker_slots, "the worker takes jobs");
     worker.run(stop).await;
+    done.cancel();
     backbone.close().await;
     Ok(())
 }

@@ -264,7 +264,7 @@ impl Queue {
             db: self.db.clone(),
             beats: Db::connect(&self.url, 1).await.unwrap(),
             signals,
-            slots: Slots::new(4),
+            slots: Slots::new(4, shared::metrics::Worker::default()),
             call_limits: CallLimits::default(),
             grace: Duration::ZERO,
             worker: "bench".into(),

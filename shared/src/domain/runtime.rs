@@ -20,6 +20,14 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// `go` or `rust`, for labels of metrics.
+    pub const fn language(self) -> &'static str {
+        match self {
+            Self::Go { .. } => "go",
+            Self::Rust => "rust",
+        }
+    }
+
     /// Where a source sent as one text is kept: the name its author sees in diagnostics.
     pub const fn default_file_name(self) -> &'static str {
         match self {

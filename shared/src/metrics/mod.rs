@@ -73,7 +73,7 @@ impl Metrics {
         let state = |state| self.connections.get_or_create_owned(&[("state", state)]);
         state("busy").set(connections.busy.into());
         state("idle").set(connections.idle.into());
-        let depths = crate::queue::depths(db).await;
+        let depths = crate::queue::depths(db, None).await;
         self.text(depths)
     }
 

@@ -12,7 +12,7 @@ use super::Label;
 pub struct Worker {
     slots: Family<[Label; 1], Gauge>,
     busy: Family<[Label; 1], Gauge>,
-    degraded: Family<[Label; 1], Gauge>,
+    degraded: Family<[(&'static str, String); 1], Gauge>,
     binaries: Family<[Label; 1], Counter>,
 }
 
@@ -51,8 +51,8 @@ impl Worker {
     }
 
     /// This layer of isolation is missing, and the operator allowed that.
-    pub fn lacks(&self, layer: &'static str) {
-        self.degraded.get_or_create(&[("layer", layer)]).set(1);
+    pub fn lacks(&self, layer: &str) {
+        self.degraded.get_or_create(&[("layer", layer.to_owned())]).set(1);
     }
 
     /// A binary was asked for.

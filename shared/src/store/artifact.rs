@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::{Postgres, pool::PoolConnection};
+use tokio::task::JoinHandle;
+
 use super::{Db, StoreError};
 
 /// Forgets the artifacts that no version refers to and that nobody built or found for `grace`.
@@ -37,7 +40,13 @@ pub async fn forget_unreferenced(db: &Db, grace: Duration) -> Result<Vec<[u8; 32
 /// Held while an artifact is built, so that the same one is built once however many ask for it.
 #[derive(Debug)]
 pub struct KeyLock {
-    _connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
+    held: JoinHandle<()>,
+}
+
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        self.held.abort();
+    }
 }
 
 /// Waits until nobody builds this key. The lock is the database session's: it ends with the value, with
@@ -46,6 +55,8 @@ pub async fn lock_key(db: &Db, key: [u8; 32]) -> Result<KeyLock, StoreError> {
     const LOOK_EVERY: Duration = Duration::from_millis(100);
     let mut connection = db.pool().acquire().await?;
     connection.close_on_drop();
+    // A machine that is gone closes nothing: the server ends a session that says nothing any more.
+    sqlx::query!("set idle_session_timeout = '5s'").execute(&mut *connection).await?;
     let mut number = [0; 8];
     number.copy_from_slice(&key[..8]);
     loop {
@@ -56,8 +67,19 @@ pub async fn lock_key(db: &Db, key: [u8; 32]) -> Result<KeyLock, StoreError> {
         .fetch_one(&mut *connection)
         .await?;
         if locked {
-            return Ok(KeyLock { _connection: connection });
+            return Ok(KeyLock { held: tokio::spawn(hold(connection)) });
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Keeps a session alive; when that fails its lock is gone, and at worst somebody builds the same.
+async fn hold(mut connection: PoolConnection<Postgres>) {
+    const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(1);
+    loop {
+        tokio::time::sleep(SIGN_OF_LIFE_EVERY).await;
+        if sqlx::query!("select 1 as one").fetch_one(&mut *connection).await.is_err() {
+            return;
+        }
     }
 }

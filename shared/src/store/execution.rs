@@ -171,25 +171,35 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// The parts of an execution's time that only the database's clock knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// From being due to being started.
+    pub queue: Duration,
+    /// What is left besides queue, setup and run.
+    pub store: Duration,
+}
+
 /// Writes the outcome of a running execution. Goes into the transaction that settles its job.
 pub async fn record(
     tx: &mut Tx,
     execution: &StartedExecution,
     attempt: i16,
     finished: &FinishedExecution,
-) -> Result<(), StoreError> {
+) -> Result<Waits, StoreError> {
     // Also from pending: a crash of the server may have forgotten the start, which is not flushed,
     // and kept the claim, which the caller has just proved by settling it.
     // queue_ms is the wait before the attempt; store_ms is what is left of the total.
-    let done = sqlx::query!(
-        "update execution
+    let row = sqlx::query!(
+        r#"update execution
          set status = $2, dead_letter = mode = 'async' and $2 = 'failed', reason = $3, output = $4,
              error_message = $5, setup_ms = $6::float8, run_ms = $7::float8, cpu_ms = $8,
              peak_memory_bytes = $9, exit_status = $10, signal = $11, logs_truncated = $12,
              attempt = $13, completed_at = clock_timestamp(),
              queue_ms = 1000 * extract(epoch from started_at - greatest(queued_at, run_at)),
              store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
-         where id = $1 and status in ('pending', 'running')",
+         where id = $1 and status in ('pending', 'running')
+         returning coalesce(queue_ms, 0) as "queue_ms!", store_ms as "store_ms!""#,
         execution.id.0,
         finished.status().as_str(),
         finished.reason.map(Reason::as_str),
@@ -204,10 +214,12 @@ pub async fn record(
         finished.log_truncated,
         i32::from(attempt),
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    one_changed(&done, "an execution that ended")?;
-    record_log(tx, execution, attempt, &finished.log).await
+    let row = row.ok_or(StoreError::UnexpectedState("an execution that ended"))?;
+    record_log(tx, execution, attempt, &finished.log).await?;
+    let part = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+    Ok(Waits { queue: part(row.queue_ms), store: part(row.store_ms) })
 }
 
 /// Writes what an attempt left that will be followed by another: its log, and that the execution

@@ -1,5 +1,7 @@
 //! Compile: build one version of a function, or find that the same build was done before.
 
+use std::time::Instant;
+
 use compiler::{ArtifactKey, BuildLimits, BuildLog, BuildOutcome, BuildPlan, Built, FailureReason};
 use shared::{
     domain::{BuildId, Diagnostic, Runtime, SourceBundle},
@@ -32,6 +34,7 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     let Some(started) = through_trouble(held, || build::start(&services.db, id)).await? else {
         return settle_only(services, job.claim, held).await;
     };
+    let began_at = Instant::now();
     let (runtime, source) = read_source(&started)?;
     // Held until the outcome is recorded: whoever waits for it then finds the artifact.
     let (finished, _lock) = match builder.compiler.plan(runtime, &source) {
@@ -44,7 +47,10 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
-    Ok(through_trouble(held, || record(&services.db, job, &started, &finished)).await?)
+    through_trouble(held, || record(&services.db, job, &started, &finished)).await?;
+    let (language, succeeded) = (runtime.language(), finished.result.is_ok());
+    services.metrics.functions.built(language, succeeded, began_at.elapsed());
+    Ok(())
 }
 
 /// What the door let in can be read again; anything else is our trouble.

@@ -9,7 +9,7 @@ use shared::{
     queue::{self, ClaimedJob, SettleError},
     store::{
         Db, StoreError,
-        execution::{self, FinishedExecution, StartedExecution},
+        execution::{self, FinishedExecution, StartedExecution, Waits},
         secret,
     },
 };
@@ -43,11 +43,24 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let finished = finished(&outcome, started_at);
     let retry_after = call.retry_after(job.attempt, finished.reason, rand::random());
     let record = || record(&services.db, job, &call, &finished, retry_after);
-    through_trouble(held, record).await?;
+    let ended = through_trouble(held, record).await?;
     if call.has_callback {
         services.callbacks_due.notify_one();
     }
+    if let Some(waits) = ended {
+        count(services, &call, &finished, waits);
+    }
     Ok(())
+}
+
+fn count(services: &Services, call: &StartedExecution, finished: &FinishedExecution, waits: Waits) {
+    let phases = [
+        ("queue", waits.queue),
+        ("setup", finished.setup),
+        ("run", finished.run),
+        ("store", waits.store),
+    ];
+    services.metrics.functions.ended(call.function, finished.reason, &phases);
 }
 
 async fn program(
@@ -157,26 +170,29 @@ fn finished(outcome: &Outcome, started_at: SystemTime) -> FinishedExecution {
     }
 }
 
-/// Outcome and end of the job, both or neither; or, when another attempt follows, its due time.
+/// Outcome and end of the job, both or neither; or, when another attempt follows, its due time, and
+/// None.
 async fn record(
     db: &Db,
     job: &ClaimedJob,
     call: &StartedExecution,
     finished: &FinishedExecution,
     retry_after: Option<Duration>,
-) -> Result<(), SettleError> {
+) -> Result<Option<Waits>, SettleError> {
     let mut tx = db.begin().await?;
-    match retry_after {
+    let waits = match retry_after {
         None => {
             queue::settle(&mut tx, job.claim).await?;
-            execution::record(&mut tx, call, try_number(job), finished).await?;
+            Some(execution::record(&mut tx, call, try_number(job), finished).await?)
         }
         Some(delay) => {
             queue::retry(&mut tx, job.claim, delay).await?;
             execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
+            None
         }
-    }
-    Ok(tx.commit().await?)
+    };
+    tx.commit().await?;
+    Ok(waits)
 }
 
 async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {

@@ -10,6 +10,7 @@ use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
     domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
+    metrics::Metrics,
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
     seal::SecretKeys,
     store::{Db, StoreError, Tx, build, execution},
@@ -37,6 +38,7 @@ pub(crate) struct Services {
     pub(crate) builder: OnceCell<Builder>,
     /// Open the secrets of functions.
     pub(crate) secret_keys: Option<SecretKeys>,
+    pub(crate) metrics: Metrics,
     /// Shown on each execution.
     pub(crate) worker: WorkerIdentity,
     /// Rung when a call ended that somebody wants to be told about.

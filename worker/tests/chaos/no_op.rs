@@ -28,7 +28,7 @@ async fn worker_process() {
         db: db.clone(),
         beats,
         signals: signals.clone(),
-        slots: Slots::new(8),
+        slots: Slots::new(8, shared::metrics::Worker::default()),
         call_limits: CallLimits::default(),
         grace: Duration::from_secs(5),
         worker: "chaos".into(),

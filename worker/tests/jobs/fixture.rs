@@ -12,6 +12,7 @@ use shared::{
         PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime, SourceBundle, SourceLimits,
         Trigger, Variables, VersionSettings,
     },
+    metrics::Metrics,
     queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
     seal::SecretKeys,
     store::{Db, account, call, deploy, project, secret::SecretChanges},
@@ -145,6 +146,7 @@ impl Fixture {
             retention_days: 30,
             kept_versions: 10,
             secret_keys: Some(secret_keys()),
+            metrics: Metrics::new("test"),
             builder: BuilderOptions {
                 places: Places::from_environment(),
                 cache_dir: format!("{home}/.cache/apprun").into(),

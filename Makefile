@@ -1,6 +1,6 @@
 # What people type. Each target is a few lines that call cargo or a script; nothing else is hidden.
 
-.PHONY: help demo dev test check setup generate bench chaos soak-sandbox test-cgroup2
+.PHONY: help demo dev test check setup generate bench chaos load soak-sandbox test-cgroup2
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,11 @@ bench: setup ## the promised numbers, each beside a baseline of the same run
 	scripts/as-root.sh cargo bench --package sandbox --bench launch
 	scripts/as-root.sh cargo bench --package compiler --bench builds
 	loadtests/queue-bench/run.sh
+
+load: ## k6 against a fresh stack on loopback, all scenarios in short; report in target/load
+	@scripts/setup.sh --for-load
+	cargo build --release --package apprun
+	scripts/as-root.sh loadtests/run.sh
 
 chaos: setup ## ten minutes of killed workers and restarted databases; the short form is part of test
 	APPRUN_CHAOS_SECONDS=600 cargo test --package worker --test chaos -- --nocapture

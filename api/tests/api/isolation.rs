@@ -5,22 +5,20 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, FUNCTIONS, text, worker};
 
+/// Makes somebody a member of all tenants, whose token stays for their own.
+async fn join_every_tenant(app: &App, email: &str) {
+    let join = "insert into tenant_member (tenant_id, user_id, role)
+                select p.tenant_id, u.id, 'owner' from project p, user_account u where u.email = $1";
+    sqlx::query(join).bind(email).execute(&app.database.pool().await).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_belongs_to_another_tenant_is_not_there() {
     let app = App::start().await;
     let owner = app.owner().await;
     let stranger = app.register("stranger@example.com").await;
     let function = app.active_function(&owner, "hello").await;
-    // A member of both tenants, whose token is for the other one.
-    let pool = app.database.pool().await;
-    sqlx::query(
-        "insert into tenant_member (tenant_id, user_id, role)
-         select p.tenant_id, u.id, 'owner' from project p, user_account u
-         where u.email = 'stranger@example.com'",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
+    join_every_tenant(&app, "stranger@example.com").await;
     let call = format!("{FUNCTIONS}/{function}/invoke-async");
     let call = app.post(&call, Some(&owner.token), json!({ "input": 1 })).await;
     let execution = text(&call.data()["execution_id"]);

@@ -28,7 +28,7 @@ pub(crate) struct Function {
     pub(crate) updated_at: String,
 }
 
-/// A function with the build of its newest version.
+/// A function with its builds.
 #[derive(Deserialize)]
 pub(crate) struct FunctionDetails {
     #[serde(flatten)]
@@ -36,7 +36,27 @@ pub(crate) struct FunctionDetails {
     pub(crate) description: String,
     pub(crate) timeout: u64,
     pub(crate) memory: u64,
-    pub(crate) build: Build,
+    /// Of the version that serves, or of the only one.
+    build: Build,
+    /// Of a newer version that does not serve.
+    newer_build: Option<Build>,
+}
+
+impl FunctionDetails {
+    /// The build of the newest version.
+    pub(crate) fn newest_build(&self) -> &Build {
+        self.newer_build.as_ref().unwrap_or(&self.build)
+    }
+}
+
+/// One version of a function.
+#[derive(Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: String,
+    pub(crate) build_status: String,
+    pub(crate) serves: bool,
+    pub(crate) runtime: String,
+    pub(crate) created_at: String,
 }
 
 #[derive(Deserialize)]

@@ -53,12 +53,14 @@ pub(super) async fn run(context: &Context, matches: &ArgMatches) -> Result<(), F
     let id = send(context, &manifest, &source).await?;
     let (answer, details) = built(context, &id, &manifest.name, &progress).await?;
     drop(progress);
-    tell(context, &details.build, &source);
-    if details.build.status != "succeeded" {
-        return Err(failed(&answer, &id, &manifest.name, &details.build)?);
+    let build = details.newest_build();
+    tell(context, build, &source);
+    if build.status != "succeeded" {
+        return Err(failed(&answer, &id, &manifest.name, build)?);
     }
     context.answer(&answer, |_: Deployed| {
-        let (name, version) = (&details.function.name, &details.build.version);
+        // A change of settings alone has no build of its own: the version that serves is the newest.
+        let (name, version) = (&details.function.name, &details.function.version);
         let seconds = began.elapsed().as_secs_f64();
         context.say(format_args!("{name} version {version} is active ({seconds:.1} s)"));
         output::data(&id)?;
@@ -80,15 +82,7 @@ async fn send(context: &Context, manifest: &Manifest, source: &Source) -> Result
         }
     };
     let body = source.body(fields)?;
-    let sent =
-        context.api.call(method, &path, &body, LONG).await.map_err(|failure| match failure {
-            Failure::Refused(refusal) if refusal.status == 405 => Failure::usage(format!(
-                "there is a function {:?} already, and this server cannot change it",
-                manifest.name
-            )),
-            failure => failure,
-        })?;
-    let sent: Deployed = sent.data()?;
+    let sent: Deployed = context.api.call(method, &path, &body, LONG).await?.data()?;
     Ok(sent.function_id)
 }
 
@@ -104,11 +98,12 @@ async fn built(
     loop {
         let answer = context.api.get(&format!("/functions/{id}")).await?;
         let details: FunctionDetails = answer.data()?;
-        if !matches!(details.build.status.as_str(), "pending" | "running") {
+        let status = &details.newest_build().status;
+        if !matches!(status.as_str(), "pending" | "running") {
             return Ok((answer, details));
         }
         let seconds = began.elapsed().as_secs_f64();
-        progress.show(format_args!("building {name}: {} {seconds:.1} s", details.build.status));
+        progress.show(format_args!("building {name}: {status} {seconds:.1} s"));
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(LAST_LOOK);
     }
@@ -129,9 +124,10 @@ fn failed(answer: &Answer, id: &str, name: &str, build: &Build) -> Result<Failur
     let shown = build.message.as_deref().filter(|_| build.diagnostics.is_empty());
     let why = shown.map(|message| format!(": {message}")).unwrap_or_default();
     let data: serde_json::Value = answer.data()?;
+    let newest = if data["newer_build"].is_null() { "build" } else { "newer_build" };
     Ok(Failure::BuildFailed {
         message: format!("{name} version {} was not built{why}", build.version),
-        details: json!({ "function_id": id, "build": data["build"] }),
+        details: json!({ "function_id": id, "build": data[newest] }),
         request_id: answer.request_id.clone(),
     })
 }

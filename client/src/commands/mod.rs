@@ -10,8 +10,8 @@ mod invoke;
 mod login;
 mod logout;
 mod logs;
-
 mod project;
+mod rollback;
 mod tokens;
 mod whoami;
 
@@ -22,7 +22,7 @@ use clap::{ArgMatches, Command};
 use crate::{context::Context, failure::Failure, output};
 
 /// Every command, in the order in which somebody new needs them.
-pub fn definitions() -> [Command; 12] {
+pub fn definitions() -> [Command; 13] {
     [
         login::definition(),
         logout::definition(),
@@ -32,6 +32,7 @@ pub fn definitions() -> [Command; 12] {
         deploy::definition(),
         functions::definition(),
         invoke::definition(),
+        rollback::definition(),
         logs::definition(),
         executions::definition(),
         tokens::definition(),
@@ -70,7 +71,7 @@ async fn remote(name: &str, matches: &ArgMatches) -> Result<(), Failure> {
         "deploy" => deploy::run(&context, matches).await,
         "functions" => functions::run(&context, matches).await,
         "invoke" => invoke::run(&context, matches).await,
-
+        "rollback" => rollback::run(&context, matches).await,
         "logs" => logs::run(&context, matches).await,
         "executions" => executions::run(&context, matches).await,
         "tokens" => tokens::run(&context, matches).await,

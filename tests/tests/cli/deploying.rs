@@ -103,3 +103,33 @@ fn a_call_is_shortened_cancelled_and_waited_for() {
     assert_eq!(waited.code, Some(1), "{waited:?}");
     assert!(waited.stderr.contains("cancelled"), "{waited:?}");
 }
+
+#[test]
+fn a_name_that_is_deployed_again_gets_a_version_and_can_go_back() {
+    let person = Person::at_work();
+    let source = |answer: &str| {
+        format!("pub fn handler(_: ()) -> Result<String, String> {{ Ok({answer:?}.into()) }}\n")
+    };
+    let manifest = "name: changing\nruntime: rust\n";
+    let deploy = |code: &str| {
+        let files = [("function.yaml", manifest), ("handler.rs", code)];
+        person.run(&["deploy", &person.folder("changing", &files)])
+    };
+    assert!(deploy(&source("one")).stderr.contains("changing version 1 is active"));
+    let second = deploy(&source("two"));
+    assert!(second.stderr.contains("changing version 2 is active"), "{second:?}");
+    assert_eq!(person.fine(&["invoke", "changing"]), "\"two\"\n");
+
+    let broken = deploy("pub fn handler(");
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    assert!(broken.stderr.contains("changing version 3 was not built"), "{broken:?}");
+    assert_eq!(person.fine(&["invoke", "changing"]), "\"two\"\n", "the old one serves");
+
+    person.fine(&["rollback", "changing", "1"]);
+    assert_eq!(person.fine(&["invoke", "changing"]), "\"one\"\n");
+    let versions = person.fine(&["functions", "versions", "changing"]);
+    assert_eq!(versions.lines().count(), 3, "{versions}");
+    assert!(versions.contains("1        succeeded  serves"), "{versions}");
+    person.fine(&["functions", "delete", "changing"]);
+    assert_eq!(person.run(&["invoke", "changing"]).code, Some(4));
+}

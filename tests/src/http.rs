@@ -93,6 +93,17 @@ impl Client {
         ended.body["data"].clone()
     }
 
+    /// GET of a path whose answer is no JSON.
+    pub fn text(&self, path: &str) -> String {
+        self.carry_out(Command::new("curl").args(["--silent", "--show-error"]), path)
+    }
+
+    fn carry_out(&self, curl: &mut Command, path: &str) -> String {
+        let output = curl.arg(format!("{}{path}", self.url)).output().unwrap();
+        assert!(output.status.success(), "curl {path}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn ask(&self, path: &str, body: Option<&Value>) -> Answer {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"]);
@@ -103,9 +114,7 @@ impl Client {
             curl.args(["--header", "content-type: application/json"]);
             curl.args(["--data", &body.to_string()]);
         }
-        let output = curl.arg(format!("{}{path}", self.url)).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "curl {path}: {output:?}");
+        let said = self.carry_out(&mut curl, path);
         let (text, status) = said.rsplit_once('\n').unwrap();
         Answer {
             status: status.parse().unwrap(),

@@ -131,3 +131,34 @@ async fn two_apis_and_two_workers_serve_one_database() {
         process.assert_nothing_left();
     }
 }
+
+#[test]
+fn a_worker_shows_health_readiness_and_what_it_did_where_it_is_told_to() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(TestDatabase::create());
+    let dir = tempfile::tempdir().unwrap();
+    let (_api, url) = start_api(dir.path(), &database);
+    let variables =
+        [("APPRUN_DATABASE_URL", database.url()), ("APPRUN_WORKER_HTTP_ADDR", "127.0.0.1:0")];
+    let mut worker = Running::start(dir.path(), &["worker"], &variables);
+    let line: Value =
+        serde_json::from_str(&worker.wait_for_line("health and metrics are served")).unwrap();
+    let own = Client::new(&format!("http://{}", line["address"].as_str().unwrap()));
+    worker.wait_for_line("the worker takes jobs");
+    assert_eq!(own.get("/ready").body, json!({ "status": "ready", "degraded": [] }));
+    assert_eq!(own.get("/health").body["checks"]["database"]["status"], "ok");
+    assert_eq!(own.get("/api/v1/functions").status, 404);
+
+    let client = Client::signed_up(&url, "ann@example.com");
+    let function = client.deploy();
+    assert_eq!(client.call(&function)["status"], "completed");
+    let counted =
+        format!(r#"functions_invocations_total{{function="{function}",status="completed"}} 1"#);
+    system_tests::until(|| {
+        let text = own.text("/metrics");
+        [counted.as_str(), r#"apprun_worker_slots_busy{kind="call"} 0"#]
+            .iter()
+            .all(|wanted| text.lines().any(|line| line == *wanted))
+    });
+    assert!(own.text("/metrics").contains(r#"functions_compile_duration_seconds_count"#));
+}

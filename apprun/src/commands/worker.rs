@@ -22,14 +22,14 @@ pub(super) async fn run(
 ) -> Result<(), CommandError> {
     let started_at = Instant::now();
     let listener = match config.worker_http_addr {
-        Some(address) => Some(wiring::listen(address).await?),
+        Some(address) => Some((address, wiring::listen(address).await?)),
         None => None,
     };
     let artifacts = wiring::open_artifacts(&config).await?;
     let backbone = wiring::Backbone::connect(wiring::database_url(&config)?).await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());
-    if let Some(listener) = listener {
+    if let Some((configured, listener)) = listener {
         let answers = WorkerHttp {
             db: backbone.db.clone(),
             metrics: backbone.metrics.clone(),
@@ -37,7 +37,9 @@ pub(super) async fn run(
             draining: stop.clone(),
             degraded: Arc::clone(&degraded),
         };
-        tracing::info!(address = ?listener.local_addr(), "health and metrics are served");
+        // The port is only known now if the configuration left it to the system.
+        let address = listener.local_addr().unwrap_or(configured);
+        tracing::info!(%address, "health and metrics are served");
         tokio::spawn(answers.serve(listener, done.clone()));
     }
     let worker = backbone.worker(&config, artifacts, GRACE, launcher).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    config::{FunctionSettings, RateLimits, Registration, Secret},
+    config::{FunctionSettings, OutsideIssuer, RateLimits, Registration, Secret},
     domain::{Plan, Reach},
     seal::SecretKeys,
 };
@@ -13,6 +13,10 @@ use shared::{
 pub struct ApiConfig {
     /// Everything that is signed is signed with keys made from this; at least 32 bytes.
     pub jwt_secret: Secret,
+    /// Whose tokens are accepted besides our own.
+    pub outside_issuer: Option<OutsideIssuer>,
+    /// How often its keys are asked for.
+    pub key_pace: KeyPace,
     /// Seal the secrets of functions; None: they are refused.
     pub secret_keys: Option<SecretKeys>,
     /// Of new tenants.
@@ -31,4 +35,27 @@ pub struct ApiConfig {
     pub callback_reach: Reach,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
+}
+
+/// How often the keys of an outside issuer are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyPace {
+    /// At least this long between two attempts, whatever tokens come.
+    pub floor: Duration,
+    /// Keys that are older are asked for again.
+    pub refresh_after: Duration,
+    /// For so long the last keys go on while no new ones can be had.
+    pub good_for: Duration,
+}
+
+impl Default for KeyPace {
+    /// An issuer that rotates its keys publishes the new one well before it uses it; one that takes
+    /// back a stolen key wants it gone within minutes.
+    fn default() -> Self {
+        Self {
+            floor: Duration::from_secs(10),
+            refresh_after: Duration::from_secs(10 * 60),
+            good_for: Duration::from_secs(24 * 60 * 60),
+        }
+    }
 }

@@ -37,7 +37,7 @@ mod shape;
 mod state;
 mod upload;
 
-pub use config::ApiConfig;
+pub use config::{ApiConfig, KeyPace};
 pub use permission::{Needs, permissions};
 pub use routes::openapi;
 pub use server::serve;

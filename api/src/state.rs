@@ -15,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    auth::{Hasher, Tokens},
+    auth::{Hasher, Outside, Tokens},
     config::ApiConfig,
     limits::Limiter,
     problem::Problem,
@@ -45,6 +45,7 @@ pub struct Parts {
     /// How many calls a tenant may have at once, by plan.
     pub(crate) call_limits: CallLimits,
     pub(crate) tokens: Tokens,
+    pub(crate) outside: Option<Outside>,
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
     pub(crate) stopping: AtomicBool,
@@ -55,6 +56,8 @@ impl ApiState {
     /// Puts a process together.
     pub fn new(db: Db, signals: Signals, config: ApiConfig, process: Process) -> Self {
         let tokens = Tokens::new(&config.jwt_secret);
+        let pace = config.key_pace;
+        let outside = config.outside_issuer.clone().map(|issuer| Outside::new(issuer, pace));
         let hasher = Hasher::new();
         let call_limits =
             CallLimits::new(|plan| config.functions.limits_of(plan).concurrent_executions);
@@ -65,6 +68,7 @@ impl ApiState {
             config,
             call_limits,
             tokens,
+            outside,
             hasher,
             limiter,
             stopping: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState, Process};
+use api::{ApiConfig, ApiState, KeyPace, Process};
 use compiler::Places;
 use sandbox::{Conditions, Launcher, Layer};
 use shared::{
@@ -68,6 +68,8 @@ impl Backbone {
     ) -> ApiState {
         let settings = ApiConfig {
             jwt_secret,
+            outside_issuer: config.outside_issuer.clone(),
+            key_pace: KeyPace::default(),
             secret_keys: config.secret_keys.clone(),
             default_plan: config.default_plan,
             rate_limits: config.rate_limits,

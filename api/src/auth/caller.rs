@@ -13,7 +13,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::ticket;
+use super::{outside, ticket};
 use crate::{ApiState, door::Visit, problem::Problem};
 
 /// The name of the security scheme in the document.
@@ -66,12 +66,22 @@ impl<'a> FromRequest<'a> for Origin {
     }
 }
 
+/// What a caller showed.
+#[derive(Debug, Clone, Copy)]
+enum Proof {
+    /// An access token of a login.
+    Session(SessionId),
+    /// A token of the outside issuer.
+    Outside,
+    /// A project's token.
+    Machine,
+}
+
 /// Somebody with a valid access token.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) actor: Actor,
-    /// The login behind the token; None for a machine.
-    session: Option<SessionId>,
+    proof: Proof,
     pub(crate) origin: Origin,
     /// Set aside for the execution that this request makes; see `idempotency`.
     pub(crate) reserved: Option<ExecutionId>,
@@ -87,10 +97,10 @@ impl Caller {
         let visit = visit(request)?;
         let origin = Origin::of(request, visit);
         let checked = match bearer_token(request) {
-            Ok(token) => check(state, token).await,
+            Ok(token) => check(state, &origin, token).await,
             Err(problem) => Err(problem),
         };
-        let (actor, session) = match checked {
+        let (actor, proof) = match checked {
             Ok(known) => known,
             Err(problem) => {
                 count_anonymous(state, visit, &origin).await?;
@@ -100,7 +110,7 @@ impl Caller {
         // For the log line.
         let _ = visit.actor.set(actor);
         visit.note(state.limiter.tenant(&state.db, actor.tenant).await)?;
-        Ok(Self { actor, session, origin, reserved: None })
+        Ok(Self { actor, proof, origin, reserved: None })
     }
 
     /// The id for the execution that this request makes.
@@ -108,12 +118,21 @@ impl Caller {
         self.reserved.unwrap_or_else(ExecutionId::new)
     }
 
-    /// The login behind the token; refuses machines, which have none.
+    /// The login behind the token; refuses whoever has none here.
     pub(crate) fn require_session(&self) -> Result<SessionId, Problem> {
-        self.session.ok_or_else(|| {
-            let message = "a project token belongs to a machine, which has no session";
-            Problem::new(ErrorCode::Forbidden, message)
-        })
+        match self.proof {
+            Proof::Session(session) => Ok(session),
+            Proof::Outside => Err(forbidden("the session is the outside issuer's; end it there")),
+            Proof::Machine => Err(no_session()),
+        }
+    }
+
+    /// Refuses machines, which are at home in one project.
+    pub(crate) fn require_person(&self) -> Result<(), Problem> {
+        match self.proof {
+            Proof::Session(_) | Proof::Outside => Ok(()),
+            Proof::Machine => Err(no_session()),
+        }
     }
 
     /// A row for the audit record.
@@ -130,7 +149,10 @@ impl<'a> ApiExtractor<'a> for Caller {
     fn register(registry: &mut Registry) {
         let scheme = MetaSecurityScheme {
             ty: "http",
-            description: Some("The access token of a login, or a project's token."),
+            description: Some(
+                "The access token of a login, a project's token, or a token of the outside OpenID \
+                 Connect issuer if this server has one (see `/info`).",
+            ),
             name: None,
             key_in: None,
             scheme: Some("bearer"),
@@ -159,16 +181,30 @@ async fn count_anonymous(state: &ApiState, visit: &Visit, origin: &Origin) -> Re
     visit.note(state.limiter.address(origin.address()).await)
 }
 
-async fn check(state: &ApiState, token: &str) -> Result<(Actor, Option<SessionId>), Problem> {
+async fn check(state: &ApiState, origin: &Origin, token: &str) -> Result<(Actor, Proof), Problem> {
     if token.starts_with(ticket::PROJECT_TOKEN) {
         let machine = project_token::check(&state.db, &ticket::sha256(token)).await?;
         let refused = "the project token is not valid, was revoked, or has expired";
-        return machine.map(|actor| (actor, None)).ok_or_else(|| Problem::unauthenticated(refused));
+        let actor = machine.ok_or_else(|| Problem::unauthenticated(refused))?;
+        return Ok((actor, Proof::Machine));
     }
-    let known = state.tokens.check_access(token).map(|(actor, session)| (actor, Some(session)));
-    known.ok_or_else(|| {
-        Problem::unauthenticated("the access token is not valid, or no longer; log in again")
-    })
+    if let Some((actor, session)) = state.tokens.check_access(token) {
+        return Ok((actor, Proof::Session(session)));
+    }
+    if let Some(outside) = &state.outside
+        && let Some(person) = outside.check(token).await?
+    {
+        return Ok((outside::enter(state, origin, &person).await?, Proof::Outside));
+    }
+    Err(Problem::unauthenticated("the access token is not valid, or no longer; log in again"))
+}
+
+fn no_session() -> Problem {
+    forbidden("a project token belongs to a machine, which has no session")
+}
+
+fn forbidden(message: &str) -> Problem {
+    Problem::new(ErrorCode::Forbidden, message)
 }
 
 fn visit(request: &Request) -> Result<&Visit, Problem> {

@@ -5,6 +5,7 @@ mod caller;
 mod login;
 mod logout;
 mod me;
+mod outside;
 mod password;
 mod refresh;
 mod register;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use caller::{Caller, Origin};
+pub(crate) use outside::Outside;
 pub(crate) use password::Hasher;
 pub(crate) use token::Tokens;
 
@@ -86,7 +88,8 @@ impl Auth {
 
     /// Act in another tenant
     ///
-    /// Opens a session in another of your tenants; the one you have goes on.
+    /// Opens a session in another of your tenants; the one you have goes on. With a token of the
+    /// outside issuer, opens one in any of them.
     #[oai(path = "/switch", method = "post", operation_id = "switchTenant")]
     async fn switch(
         &self,

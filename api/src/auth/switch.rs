@@ -11,7 +11,7 @@ pub(super) async fn switch(
     caller: &Caller,
     to: Switch,
 ) -> Result<Okay<TokenPair>, Problem> {
-    caller.require_session()?;
+    caller.require_person()?;
     let actor = login::enter(state, caller.actor.user, Some(to.tenant_id)).await?;
     login::open_session(state, &caller.origin, actor).await
 }

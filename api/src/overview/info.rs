@@ -8,6 +8,7 @@ pub(super) async fn info(state: &ApiState, _: &Caller) -> Result<Okay<Info>, Pro
     Ok(Okay::new(Info {
         version: state.process.version.to_owned(),
         registration: state.config.registration.as_str().to_owned(),
+        outside_issuer: state.outside.as_ref().map(|outside| outside.issuer().to_owned()),
         rate_limits: state.config.rate_limits.is_some(),
         shared_limits: state.config.redis_url.is_some(),
         max_timeout: functions.max_timeout_seconds,

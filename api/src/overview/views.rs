@@ -1,6 +1,6 @@
 //! How overviews look from outside.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::domain::{ExecutionId, FunctionId, Plan, ProjectId};
 
 use crate::{
@@ -125,6 +125,8 @@ view! {
         version: String = "0.1.0",
         /// Who may register: `open`, `invite` or `closed`.
         registration: String = "open",
+        /// The OpenID Connect issuer whose tokens are accepted besides this server's; null: none is.
+        outside_issuer: Option<String> = Value::Null,
         /// Whether requests per minute are limited.
         rate_limits: bool = true,
         /// Whether several API processes count them together.

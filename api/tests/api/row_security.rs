@@ -7,8 +7,15 @@ use test_support::TestDatabase;
 use crate::harness::{App, FUNCTIONS, worker};
 
 /// Tables without a tenant: what is in them belongs to the platform, or to nobody.
-const OF_THE_PLATFORM: [&str; 6] =
-    ["_sqlx_migrations", "artifact", "realm", "toolchain_offer", "user_account", "q.lease"];
+const OF_THE_PLATFORM: [&str; 7] = [
+    "_sqlx_migrations",
+    "artifact",
+    "outside_identity",
+    "realm",
+    "toolchain_offer",
+    "user_account",
+    "q.lease",
+];
 
 async fn tables(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(

@@ -2,6 +2,7 @@
 //! weight. Everything is validated once, here; what comes out is typed and needs no second check.
 //! This module reads a file and nothing else: it never creates a directory or opens a connection.
 
+mod auth;
 mod fetch;
 mod nearest;
 mod parse;
@@ -12,6 +13,7 @@ mod typed;
 mod values;
 mod yaml;
 
+pub use auth::OutsideIssuer;
 pub use fetch::{FetchSettings, Location};
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};

@@ -103,6 +103,13 @@ pub const SETTINGS: &[Setting] = &[
         "APPRUN_POSTGRES_BIN",
         "Directory of initdb and postgres for dev [default: looked for]",
     ),
+    Setting::new(
+        "auth.jwks_url",
+        "APPRUN_AUTH_JWKS_URL",
+        "Keys of an OpenID Connect issuer whose tokens are accepted, https://… [default: none]",
+    ),
+    Setting::new("auth.issuer", "APPRUN_AUTH_ISSUER", "What that issuer's tokens say in iss"),
+    Setting::new("auth.audience", "APPRUN_AUTH_AUDIENCE", "What tokens for this server say in aud"),
     Setting::in_file("rate_limits.free", "Requests a minute of a tenant on this plan; 0: no limit"),
     Setting::in_file("rate_limits.paid", "Requests a minute of a tenant on this plan; 0: no limit"),
     Setting::in_file("rate_limits.enterprise", "Requests a minute of a tenant on this plan"),

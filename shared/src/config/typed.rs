@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ConfigError, FetchSettings, Secret, Sources,
+    ConfigError, FetchSettings, OutsideIssuer, Secret, Sources,
     parse::{
         absolute, address, artifact_location, directory, jwt_secret, names, non_empty, switch, url,
     },
@@ -110,6 +110,8 @@ pub struct Config {
     pub default_plan: Plan,
     /// How many requests a minute; None when they are not limited.
     pub rate_limits: Option<RateLimits>,
+    /// Whose tokens are accepted besides our own.
+    pub outside_issuer: Option<OutsideIssuer>,
     /// Who may register; when nobody says, `open` in `dev` and `invite` elsewhere.
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
@@ -271,6 +273,7 @@ impl Config {
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
             default_plan: values.word("default_plan", Plan::Free),
             rate_limits: RateLimits::read(values),
+            outside_issuer: OutsideIssuer::read(values),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             artifact_store: values

@@ -101,6 +101,11 @@ impl PersonName {
         let mailbox = email.0.rsplit_once('@').map_or(email.as_str(), |(mailbox, _)| mailbox);
         Self(mailbox.chars().take(Self::MAX_CHARS).collect())
     }
+
+    /// For somebody of whom nothing is known but that they are somebody.
+    pub fn unknown() -> Self {
+        Self("somebody".to_owned())
+    }
 }
 
 fn label(text: &str, limit: usize) -> Result<(), TextError> {

@@ -6,7 +6,7 @@ use super::{Db, StoreError, Tx, db::word};
 use crate::domain::{Actor, Email, PersonName, Plan, Role, TenantId, TokenName, UserId};
 
 /// The realm of the platform's own members.
-const PLATFORM_REALM: Uuid = Uuid::nil();
+pub(super) const PLATFORM_REALM: Uuid = Uuid::nil();
 
 /// Any fixed number: whoever makes the first account of a server holds this advisory lock.
 const FIRST_ACCOUNT_LOCK: i64 = 0x6669_7273_7421;
@@ -29,10 +29,20 @@ pub async fn register(
     plan: Plan,
 ) -> Result<Option<Actor>, StoreError> {
     let Some(user) = insert_person(tx, new).await? else { return Ok(None) };
-    let actor = Actor { user, tenant: TenantId::new() };
-    insert_tenant(tx, actor.tenant, new.name, plan).await?;
+    found_tenant(tx, user, new.name, plan).await.map(Some)
+}
+
+/// Creates a tenant of somebody's own: they are its owner, and it has their name.
+pub async fn found_tenant(
+    tx: &mut Tx,
+    owner: UserId,
+    name: &PersonName,
+    plan: Plan,
+) -> Result<Actor, StoreError> {
+    let actor = Actor { user: owner, tenant: TenantId::new() };
+    insert_tenant(tx, actor.tenant, name, plan).await?;
     insert_tenant_member(tx, actor, Role::Owner).await?;
-    Ok(Some(actor))
+    Ok(actor)
 }
 
 /// Creates a user who belongs to no tenant yet. None when the address is taken.

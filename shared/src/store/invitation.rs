@@ -166,6 +166,32 @@ pub async fn open(tx: &mut Tx, token_sha256: &[u8; 32]) -> Result<Option<Opened>
     .transpose()
 }
 
+/// Those that wait for an address, locked until the transaction ends; at most a hundred.
+pub async fn waiting_for(tx: &mut Tx, email: &Email) -> Result<Vec<Opened>, StoreError> {
+    let rows = sqlx::query!(
+        "select id, tenant_id, project_id, email, role from invitation
+         where lower(email) = lower($1) and accepted_at is null and revoked_at is null
+           and expires_at > now()
+         order by id
+         limit 100
+         for update",
+        email.as_str()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Opened {
+                id: InvitationId(row.id),
+                tenant: TenantId(row.tenant_id),
+                project: ProjectId(row.project_id),
+                email: row.email,
+                role: word(&row.role)?,
+            })
+        })
+        .collect()
+}
+
 /// Notes who accepted. The role is given by `member::set_role` in the same transaction.
 pub async fn accept(tx: &mut Tx, id: InvitationId, user: UserId) -> Result<(), StoreError> {
     let accepted = sqlx::query!(

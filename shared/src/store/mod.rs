@@ -22,6 +22,7 @@ pub mod idempotency;
 pub mod invitation;
 pub mod log;
 pub mod member;
+pub mod outsider;
 pub mod partition;
 pub mod project;
 pub mod project_token;

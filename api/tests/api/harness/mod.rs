@@ -1,6 +1,7 @@
 //! A served API with a database of its own, and a client for it.
 
 mod client;
+pub(crate) mod issuer;
 pub(crate) mod redis;
 pub(crate) mod worker;
 
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState, Process};
+use api::{ApiConfig, ApiState, KeyPace, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -233,6 +234,8 @@ pub(crate) fn text(value: &Value) -> String {
 fn config() -> ApiConfig {
     ApiConfig {
         jwt_secret: Secret::new(SECRET),
+        outside_issuer: None,
+        key_pace: KeyPace::default(),
         secret_keys: SecretKeys::text_of([7; 32]).expose().parse().ok(),
         default_plan: Plan::Free,
         rate_limits: None,

@@ -79,6 +79,12 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "List the Go and Rust toolchains found on this machine, and the runtimes they serve",
         "Asks no database. Says also what was found and cannot be used, and why.",
     ),
+    (
+        "ready",
+        "Ask the API or the worker of this machine whether it is ready",
+        "Asks /ready at http_addr and worker_http_addr, prints what comes, and exits with 0 when one \
+         answers and each that answers is ready.",
+    ),
     ("version", "Print the version", "Prints the name and version of this binary."),
 ];
 

@@ -39,6 +39,10 @@ pub(crate) enum CommandError {
     Runtime(#[source] std::io::Error),
     #[error("cannot hand the rights of this process to a warden")]
     Warden(#[source] std::io::Error),
+    #[error("not ready")]
+    NotReady,
+    #[error("nothing answers at {}", .addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or "))]
+    NothingListens { addresses: Vec<SocketAddr> },
     #[error("told to stop")]
     Interrupted,
     #[error("cannot use a temporary directory")]

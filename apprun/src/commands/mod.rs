@@ -5,6 +5,7 @@ mod demo;
 mod dev;
 mod migrate;
 mod queue;
+mod ready;
 mod toolchains;
 mod worker;
 
@@ -40,8 +41,10 @@ pub(crate) async fn run(
         return Ok(());
     }
     let mut config = Config::load(sources)?;
-    if command == "toolchains" {
-        return toolchains::run(config, queue_flags.json).await;
+    match command {
+        "toolchains" => return toolchains::run(config, queue_flags.json).await,
+        "ready" => return ready::run(config).await,
+        _ => {}
     }
     if command == "demo" {
         demo::quieten(&mut config);

@@ -67,10 +67,15 @@ impl Client {
 
     /// Creates a function in a project of its own and waits until it is built: its id.
     pub fn deploy(&self) -> String {
+        self.deploy_go(HANDLER)
+    }
+
+    /// The same, with this source in Go.
+    pub fn deploy_go(&self, code: &str) -> String {
         let project = self.post("/api/v1/projects", &json!({ "name": "p" }));
         let project_id = &project.body["data"]["project_id"];
         let new = json!({
-            "project_id": project_id, "name": "f", "runtime": "go1.21", "code": HANDLER,
+            "project_id": project_id, "name": "f", "runtime": "go1.21", "code": code,
         });
         let function = self.post("/api/v1/functions", &new);
         assert_eq!(function.status, 201, "{function:?}");

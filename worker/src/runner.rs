@@ -27,7 +27,7 @@ use crate::{
     degraded,
     house::House,
     jobs::{self, Services},
-    offers,
+    offers::Offers,
     pull::{Assignment, Puller},
     slots::Slots,
 };
@@ -247,13 +247,15 @@ impl Opening {
 
     /// Says which builds this worker can do, until told to stop.
     async fn offer(self, toolchains: Toolchains, stop: CancellationToken) {
+        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
+        let offers = Offers::new(db, worker, &toolchains);
+        offers.announce(&stop).await;
         // A worker without any toolchain leaves builds to others.
         if !toolchains.installed().is_empty() {
             self.slots.add_builds(self.options.slots);
         }
-        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
         // Not to be held up by it: the pool may be closed already.
         drop(self);
-        offers::keep_offering(db, worker, toolchains, stop).await;
+        offers.keep(stop).await;
     }
 }

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Db, StoreError, db::word, toolchain};
-use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, Runtime, TenantId};
+use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, TenantId};
 
 /// One build, with everything the compiler said.
 #[derive(Debug)]
@@ -80,7 +80,9 @@ async fn read(
     let Some(row) = row else { return Ok(None) };
     let status = word(&row.status)?;
     let waits_for = match status {
-        BuildStatus::Pending => missing_toolchain(db, &row.runtime).await?,
+        BuildStatus::Pending => {
+            toolchain::missing(db, row.runtime.parse().map_err(StoreError::unreadable)?).await?
+        }
         _ => None,
     };
     Ok(Some(BuildReport {
@@ -98,17 +100,4 @@ async fn read(
         started_at: row.started_at,
         completed_at: row.completed_at,
     }))
-}
-
-/// What a build waits for that no running worker has, in a sentence.
-async fn missing_toolchain(db: &Db, runtime: &str) -> Result<Option<String>, StoreError> {
-    let runtime: Runtime = runtime.parse().map_err(StoreError::unreadable)?;
-    if toolchain::is_offered(db, runtime, None).await? {
-        return Ok(None);
-    }
-    let needed = match runtime {
-        Runtime::Go { minor } => format!("go ≥ 1.{minor}"),
-        Runtime::Rust => "rust".to_owned(),
-    };
-    Ok(Some(format!("no worker has {needed}: the build waits until one does")))
 }

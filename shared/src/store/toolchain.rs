@@ -44,27 +44,34 @@ pub async fn offer(db: &Db, worker: &str, offers: &[Offer]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Whether a running worker, other than `except`, serves a runtime.
-pub async fn is_offered(
-    db: &Db,
-    runtime: Runtime,
-    except: Option<&str>,
-) -> Result<bool, StoreError> {
+/// What a build for a runtime waits for when no running worker can do it, in a sentence with what there
+/// is instead; None when one can.
+pub async fn missing(db: &Db, runtime: Runtime) -> Result<Option<String>, StoreError> {
     let (language, minor) = language_and_minor(runtime);
-    let found = sqlx::query_scalar!(
-        r#"select exists (
-               select from toolchain_offer
-               where language = $1 and minor >= $2 and worker is distinct from $3
-                 and seen_at > now() - make_interval(secs => $4)
-           ) as "found!""#,
-        language,
-        minor,
-        except,
+    let offers = sqlx::query!(
+        "select language, max(minor) as \"newest!\" from toolchain_offer
+         where seen_at > now() - make_interval(secs => $1)
+         group by language order by language",
         FRESH_SECONDS,
     )
-    .fetch_one(db.pool())
+    .fetch_all(db.pool())
     .await?;
-    Ok(found)
+    if offers.iter().any(|offer| offer.language == language && offer.newest >= minor) {
+        return Ok(None);
+    }
+    let of = |language: &str, minor| match language {
+        "go" => format!("go1.{minor}"),
+        other => other.to_owned(),
+    };
+    let offered: Vec<_> = offers.iter().map(|offer| of(&offer.language, offer.newest)).collect();
+    let needed = match runtime {
+        Runtime::Go { minor } => format!("go ≥ 1.{minor}"),
+        Runtime::Rust => "rust".to_owned(),
+    };
+    let there_is = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+    Ok(Some(format!(
+        "no worker has {needed}: the build waits until one does (running workers offer: {there_is})"
+    )))
 }
 
 const fn language_and_minor(runtime: Runtime) -> (&'static str, i32) {

@@ -10,7 +10,6 @@ use shared::{
         Db,
         artifact::{self, KeyLock},
         build::{self, Artifact, BuildFailure, FinishedBuild, StartedBuild},
-        toolchain,
     },
 };
 
@@ -39,10 +38,7 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     // Held until the outcome is recorded: whoever waits for it then finds the artifact.
     let (finished, _lock) = match builder.compiler.plan(runtime, &source) {
         Ok(plan) => build_or_reuse(services, builder, &plan, stop).await?,
-        Err(failure) => {
-            leave_to_others(services, runtime, &failure).await?;
-            (failed(failure), None)
-        }
+        Err(failure) => (failed(failure), None),
     };
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
@@ -59,20 +55,6 @@ fn read_source(started: &StartedBuild) -> Result<(Runtime, SourceBundle), JobErr
     let source =
         serde_json::from_slice(&started.bundle).map_err(|_| JobError::UnreadableVersion)?;
     Ok((runtime, source))
-}
-
-/// Another worker that runs may have the toolchain; then the job goes back, and on.
-async fn leave_to_others(
-    services: &Services,
-    runtime: Runtime,
-    failure: &compiler::BuildFailure,
-) -> Result<(), JobError> {
-    let lacks_toolchain = failure.reason == FailureReason::NoToolchain;
-    let worker = Some(services.worker.name.as_str());
-    if lacks_toolchain && toolchain::is_offered(&services.db, runtime, worker).await? {
-        return Err(JobError::ElsewhereOnly);
-    }
-    Ok(())
 }
 
 async fn build_or_reuse(

@@ -64,8 +64,6 @@ pub(crate) enum JobError {
     Secrets(#[from] execute::SecretsError),
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
-    #[error("failed to build: the toolchain is on other workers")]
-    ElsewhereOnly,
     #[error("failed to read a stored version")]
     UnreadableVersion,
     #[error("failed to finish: the lease was lost")]

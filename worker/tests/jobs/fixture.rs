@@ -15,7 +15,11 @@ use shared::{
     metrics::Metrics,
     queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
     seal::SecretKeys,
-    store::{Db, account, call, deploy, project, secret::SecretChanges},
+    store::{
+        Db, account, call, deploy, project,
+        secret::SecretChanges,
+        toolchain::{self, Offer},
+    },
 };
 use sqlx::PgPool;
 use test_support::TestDatabase;
@@ -91,6 +95,12 @@ pub(crate) struct RunningWorker {
 }
 
 impl RunningWorker {
+    async fn start(options: Options) -> Self {
+        let worker = Worker::start(options).await.unwrap();
+        let stop = CancellationToken::new();
+        Self { running: tokio::spawn(worker.run(stop.clone())), stop }
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap();
@@ -133,8 +143,12 @@ impl Fixture {
         name: &str,
         grace: Duration,
     ) -> RunningWorker {
+        RunningWorker::start(self.options(url, name, grace).await).await
+    }
+
+    async fn options(&self, url: &str, name: &str, grace: Duration) -> Options {
         let home = std::env::var("HOME").unwrap();
-        let options = Options {
+        Options {
             db: Db::connect(url, 8).await.unwrap(),
             signals: Signals::connect(url).await.unwrap(),
             database_url: url.to_owned(),
@@ -155,10 +169,15 @@ impl Fixture {
             },
             name: name.to_owned(),
             conditions: Conditions::default(),
-        };
-        let worker = Worker::start(options).await.unwrap();
-        let stop = CancellationToken::new();
-        RunningWorker { running: tokio::spawn(worker.run(stop.clone())), stop }
+        }
+    }
+
+    /// A worker that finds no toolchain but Go.
+    pub(crate) async fn start_worker_without_rust(&self) -> RunningWorker {
+        let mut options =
+            self.options(self.database.url(), "go-only", Duration::from_secs(1)).await;
+        options.builder.places.rust_root = Some(self.artifacts.path().to_owned());
+        RunningWorker::start(options).await
     }
 
     pub(crate) async fn create(&self, source: &str, timeout_seconds: u32) -> FunctionId {
@@ -269,11 +288,19 @@ impl Fixture {
 
     /// What a worker does before it dies: a lease and a claim, and nobody who beats.
     pub(crate) async fn claim_and_die(&self) -> (LeaseId, ClaimedJob) {
+        self.offer("dead", &["go1.21", "rust"]).await;
         let lease = queue::open_lease(&self.db, &"dead".into()).await.unwrap();
         let free = FreeSlots { executions: 1, background: 1, builds: 1 };
         let mut rounds = Rounds::new(CallLimits::default());
         let mut jobs = rounds.claim(&self.db, lease, free).await.unwrap().jobs;
         (lease, jobs.remove(0))
+    }
+
+    /// A worker of this name has these toolchains.
+    pub(crate) async fn offer(&self, worker: &str, newest: &[&str]) {
+        let offer = |it: &&str| Offer { newest: it.parse().unwrap(), version: (*it).to_owned() };
+        let offers: Vec<_> = newest.iter().map(offer).collect();
+        toolchain::offer(&self.db, worker, &offers).await.unwrap();
     }
 
     pub(crate) async fn expire(&self, lease: LeaseId) {

@@ -7,4 +7,5 @@ mod cancel;
 mod fixture;
 mod lost;
 mod outcomes;
+mod toolchains;
 mod variables;

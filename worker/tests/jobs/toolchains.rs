@@ -1,0 +1,85 @@
+//! Which worker builds what: nobody claims a build that it has no toolchain for.
+
+use std::time::Duration;
+
+use shared::{
+    domain::{BuildId, FunctionId},
+    queue::{CallLimits, FreeSlots, Rounds, open_lease},
+    store::build_report,
+};
+use uuid::Uuid;
+
+use crate::fixture::Fixture;
+
+const GO: &str = "package main\n\nfunc Handler(in int) (int, error) { return in + 1, nil }\n";
+const RUST: &str = "pub fn handler(input: u64) -> Result<u64, String> {\n    Ok(input + 1)\n}\n";
+
+impl Fixture {
+    /// What the API shows of a build.
+    async fn message(&self, function: FunctionId, build: BuildId) -> Option<String> {
+        let found = build_report::find(&self.db, self.actor.tenant, function, build).await;
+        found.unwrap().unwrap().message
+    }
+
+    async fn asks_for(&self, function: FunctionId, runtime: &str) -> Uuid {
+        sqlx::query("update function_version set runtime = $2 where function_id = $1")
+            .bind(function.0)
+            .bind(runtime)
+            .execute(&self.sql)
+            .await
+            .unwrap();
+        self.build_of(function).await.0
+    }
+}
+
+#[tokio::test]
+async fn a_build_waits_and_says_so_until_a_worker_with_its_toolchain_starts() {
+    let f = Fixture::new().await;
+    let go_only = f.start_worker_without_rust().await;
+    let waiting = f.create(RUST, 5).await;
+    let build = f.build_of(waiting).await;
+    // Sent later, so it was claimed past the one that waits.
+    f.built(GO, 5).await;
+    let message = f.message(waiting, build).await.unwrap();
+    assert!(message.starts_with("no worker has rust: "), "{message}");
+    assert!(message.contains("offer: go1."), "{message}");
+    let job =
+        "select coalesce(lease_id::text, 'ready') || redeliveries from q.job where subject_id = $1";
+    assert_eq!(f.text(job, build.0).await.as_deref(), Some("ready0"));
+
+    let both = f.start_worker(Duration::from_secs(1)).await;
+    assert_eq!(f.final_status("build", build.0).await, "succeeded");
+    assert_eq!(f.final_status("function", waiting.0).await, "active");
+    go_only.stop().await;
+    both.stop().await;
+    assert_eq!(f.live_jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_claim_brings_builds_that_the_newest_toolchain_of_the_worker_serves() {
+    let f = Fixture::new().await;
+    let newer = f.create(GO, 5).await;
+    let newer_build = f.asks_for(newer, "go1.30").await;
+    let of_rust = f.create(RUST, 5).await;
+    let served = f.create(GO, 5).await;
+    let served_build = f.asks_for(served, "go1.29").await;
+    let lease = open_lease(&f.db, &"one".into()).await.unwrap();
+    let free = FreeSlots { executions: 0, background: 0, builds: 9 };
+    let mut rounds = Rounds::new(CallLimits::default());
+    let mut claim = async || {
+        let claimed = rounds.claim(&f.db, lease, free).await.unwrap().jobs;
+        claimed.iter().map(|job| job.subject).collect::<Vec<_>>()
+    };
+    assert!(claim().await.is_empty(), "it offers nothing");
+
+    f.offer("another", &["go1.99"]).await;
+    f.offer("one", &["go1.29"]).await;
+    assert_eq!(claim().await, [served_build]);
+    let said = f.message(newer, BuildId(newer_build)).await;
+    assert_eq!(said, None, "another worker has it");
+    let build = f.build_of(of_rust).await;
+    assert!(f.message(of_rust, build).await.unwrap().contains("offer: go1.99"));
+
+    f.offer("one", &["go1.30"]).await;
+    assert_eq!(claim().await, [newer_build]);
+}

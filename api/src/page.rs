@@ -20,7 +20,7 @@ impl<T> Page<T> {
         rows: Vec<R>,
         size: PageSize,
         cursor: impl Fn(&R) -> String,
-        view: impl Fn(R) -> T,
+        view: impl FnMut(R) -> T,
     ) -> Self {
         let (rows, more) = size.cut(rows);
         let next_cursor = rows.last().filter(|_| more).map(cursor);

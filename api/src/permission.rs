@@ -49,7 +49,7 @@ actions! {
     ];
     CreateFunction: Member, "creating a function", [createFunction];
     ReadFunction: Viewer, "reading a function", [
-        getFunction, getBuild, listVersions, getVersionSource
+        getFunction, getBuild, listVersions, getVersionSource, getFunctionMetrics
     ];
     ChangeFunction: Member, "changing a function", [updateFunction];
     RollBackFunction: Member, "going back to a version", [rollbackFunction];

@@ -357,12 +357,12 @@ impl From<report::Summary> for ExecutionSummary {
 }
 
 /// Milliseconds as they are shown: microseconds are what can be measured here.
-pub(super) fn milliseconds(measured: f64) -> f64 {
+pub(crate) fn milliseconds(measured: f64) -> f64 {
     (measured * 1000.0).round() / 1000.0
 }
 
 /// The unit in which memory is shown, with the decimals that a page of 4 KiB has.
-pub(super) fn mebibytes(bytes: u64) -> f64 {
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
     (bytes as f64 / 1_048_576.0 * 1000.0).round() / 1000.0
 }
 

@@ -1,14 +1,14 @@
 //! GET /functions
 
 use shared::{
-    domain::{FunctionStatus, IdCursor, PageSize, ProjectId},
+    domain::{FunctionPart, IdCursor, PageSize, ProjectId},
     store::{
         function::{self, Filter},
-        project,
+        function_numbers, project,
     },
 };
 
-use super::views::Function;
+use super::{stats, views::Function};
 use crate::{
     ApiState, answer::Okay, auth::Caller, page::Page, problem::Problem, resource::Resource,
 };
@@ -16,17 +16,28 @@ use crate::{
 pub(super) async fn list(
     state: &ApiState,
     caller: &Caller,
-    project: Option<ProjectId>,
-    status: Option<FunctionStatus>,
+    filter: Filter,
+    include: Option<FunctionPart>,
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Okay<Page<Function>>, Problem> {
-    if let Some(id) = project {
+    if let Some(id) = filter.project {
         // An empty list would hide a mistyped id.
         project::find(&state.db, caller.actor, id).await?.ok_or_else(ProjectId::not_found)?;
     }
-    let filter = Filter { project, status };
     let rows = function::list(&state.db, caller.actor, filter, behind, size).await?;
+    let mut numbers = match include {
+        Some(FunctionPart::Stats) => {
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let numbers = function_numbers::stats(&state.db, caller.actor.tenant, &ids).await?;
+            stats::by_function(numbers)
+        }
+        None => stats::ByFunction::new(),
+    };
     let cursor = |row: &function::Function| IdCursor(row.id.0).to_string();
-    Ok(Okay::new(Page::of(rows, size, cursor, Function::from)))
+    let view = |row: function::Function| {
+        let stats = numbers.remove(&row.id);
+        Function { stats, ..Function::from(row) }
+    };
+    Ok(Okay::new(Page::of(rows, size, cursor, view)))
 }

@@ -12,17 +12,23 @@ mod details;
 mod fields;
 mod get;
 mod list;
+mod metrics;
 mod roll_back;
 mod secrets;
 mod settings;
 mod source;
+mod stats;
 mod unpack;
 pub(crate) mod versions;
 pub(crate) mod views;
 
 use poem_openapi::OpenApi;
-use shared::domain::{
-    BuildId, FunctionId, FunctionStatus, IdCursor, PageSize, ProjectId, VersionNumber,
+use shared::{
+    domain::{
+        BuildId, FunctionId, FunctionPart, FunctionStatus, IdCursor, PageSize, ProjectId,
+        VersionNumber, Window,
+    },
+    store::function::Filter,
 };
 
 use crate::{
@@ -31,7 +37,7 @@ use crate::{
     auth::Caller,
     body::Json,
     page::Page,
-    params::{Path, Query, VersionCursor},
+    params::{Path, Query, SearchText, VersionCursor},
     problem::Problem,
     routes::Chapter,
     upload::Upload,
@@ -42,6 +48,7 @@ use change_body::ChangeFunction;
 use delete::FunctionDeleted;
 use deployed::Deployed;
 use details::FunctionDetails;
+use metrics::FunctionMetrics;
 use roll_back::RollBack;
 use versions::{Source, Version};
 use views::{Function, FunctionCreated, NewFunction};
@@ -77,13 +84,19 @@ impl Functions {
         project_id: Query<ProjectId>,
         /// In this status only.
         status: Query<FunctionStatus>,
+        /// With this text in their name, without regard to case.
+        name: Query<SearchText>,
+        /// `stats`: with what each did in the last 24 hours.
+        include: Query<FunctionPart>,
         /// `next_cursor` of the page before.
         cursor: Query<IdCursor>,
         /// Rows per page, 50 when left out.
         limit: Query<PageSize>,
     ) -> Result<Okay<Page<Function>>, Problem> {
+        let name = name.0.map(|SearchText(text)| text);
+        let filter = Filter { project: project_id.0, status: status.0, name };
         let size = limit.0.unwrap_or_default();
-        list::list(&state, &caller, project_id.0, status.0, cursor.0, size).await
+        list::list(&state, &caller, filter, include.0, cursor.0, size).await
     }
 
     /// Get a function
@@ -128,6 +141,24 @@ impl Functions {
         function_id: Path<FunctionId>,
     ) -> Result<Okay<FunctionDeleted>, Problem> {
         delete::delete(&state, &caller, function_id.0).await
+    }
+
+    /// Get the numbers of a function
+    ///
+    /// Calls and failures, how long programs ran, what memory they took, and how many started cold:
+    /// over a window up to now, and step by step. Of a function with very many calls only the last
+    /// 100,000 of the window are looked at; `complete_since` says how far back those reach.
+    #[oai(path = "/:function_id/metrics", method = "get", operation_id = "getFunctionMetrics")]
+    async fn metrics(
+        &self,
+        state: ApiState,
+        caller: Caller,
+        function_id: Path<FunctionId>,
+        /// How far back; `24h` when left out.
+        window: Query<Window>,
+    ) -> Result<Okay<FunctionMetrics>, Problem> {
+        let window = window.0.unwrap_or(Window::Day);
+        metrics::metrics(&state, &caller, function_id.0, window).await
     }
 
     /// List the versions of a function

@@ -10,6 +10,7 @@ use shared::{
 use super::{
     fields::{Env, EventNames, NewRetry, SecretValues},
     source::FileTexts,
+    stats::FunctionStats,
 };
 use crate::shape::{Timestamp, body, view};
 
@@ -123,6 +124,8 @@ view! {
         created_at: Timestamp = MOMENT,
         /// When its status, version or settings changed last.
         updated_at: Timestamp = MOMENT,
+        /// What it did in the last 24 hours; null unless `include=stats` asks for it.
+        stats: Option<FunctionStats> = Value::Null,
     }
 }
 
@@ -142,6 +145,7 @@ impl From<function::Function> for Function {
             invoke_url: invoke_url(row.id),
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
+            stats: None,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::{fmt, str::FromStr, time};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use shared::domain::{
-    ExecutionId, ExecutionStatus, FunctionId, FunctionStatus, IdCursor, IdError, Level, LogCursor,
-    OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId, UserId, VersionNumber,
-    check_length,
+    ExecutionId, ExecutionStatus, FunctionId, FunctionPart, FunctionStatus, IdCursor, IdError,
+    Level, LogCursor, OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId, UserId,
+    VersionNumber, Window, check_length,
 };
 
 use crate::{
@@ -46,7 +46,9 @@ macro_rules! parameters {
 }
 
 parameters!(
+    FunctionPart,
     FunctionStatus,
+    Window,
     ExecutionStatus,
     Reason,
     Level,

@@ -8,10 +8,10 @@ use shared::{
     config::Secret,
     domain::{
         BuildId, BuildStatus, CallbackStatus, CallbackUrl, Description, Email, ExecutionId,
-        ExecutionMode, ExecutionStatus, FunctionId, FunctionName, FunctionStatus, IdCursor,
-        InvitationId, JsonText, Level, LogCursor, LogStream, OnDisconnect, PageSize, PersonName,
-        Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime, Severity, TenantId,
-        TokenId, TokenName, Trigger, UserId, VersionNumber,
+        ExecutionMode, ExecutionStatus, FunctionId, FunctionName, FunctionPart, FunctionStatus,
+        IdCursor, InvitationId, JsonText, Level, LogCursor, LogStream, OnDisconnect, PageSize,
+        PersonName, Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime, Severity,
+        TenantId, TokenId, TokenName, Trigger, UserId, VersionNumber, Window,
     },
 };
 
@@ -175,7 +175,9 @@ shapes! {
     Role => words(Role::ALL);
     Plan => words(Plan::ALL);
     Trigger => words(Trigger::ALL);
+    FunctionPart => words(FunctionPart::ALL);
     FunctionStatus => words(FunctionStatus::ALL);
+    Window => words(Window::ALL);
     BuildStatus => words(BuildStatus::ALL);
     CallbackStatus => words(CallbackStatus::ALL);
     CallbackUrl => MetaSchema {

@@ -22,6 +22,7 @@ mod isolation;
 mod later;
 mod members;
 mod metrics;
+mod numbers;
 mod outside;
 mod overview;
 mod permissions;

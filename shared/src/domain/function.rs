@@ -16,3 +16,8 @@ text_enum!(
     /// What calls a function besides its invoke endpoints.
     Trigger { Http = "http", Event = "event" }
 );
+
+text_enum!(
+    /// What a list of functions shows only when asked.
+    FunctionPart { Stats = "stats" }
+);

@@ -20,6 +20,7 @@ mod source;
 pub(crate) mod text_enum;
 mod variable;
 mod version;
+mod window;
 mod worker_identity;
 
 pub use actor::Actor;
@@ -27,7 +28,7 @@ pub use callback::{CallbackStatus, CallbackUrl, CallbackUrlError, Network, NotAN
 pub use diagnostic::{Diagnostic, Severity};
 pub use error_code::ErrorCode;
 pub use execution::{ExecutionMode, ExecutionStatus, LogStream, OnDisconnect, Reason};
-pub use function::{BuildStatus, FunctionStatus, Trigger};
+pub use function::{BuildStatus, FunctionPart, FunctionStatus, Trigger};
 pub use id::{
     BuildId, ExecutionId, FunctionId, IdError, InvitationId, ProjectId, RequestId, SessionId,
     TenantId, TokenId, UserId, VersionId,
@@ -48,4 +49,5 @@ pub use source::{SourceBundle, SourceError, SourceLimits};
 pub use text_enum::UnknownWord;
 pub use variable::{MAX_VARIABLES, MAX_VARIABLES_BYTES, VariableError, VariableName, Variables};
 pub use version::{NotAVersion, VersionNumber};
+pub use window::Window;
 pub use worker_identity::WorkerIdentity;

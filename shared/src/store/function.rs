@@ -56,12 +56,14 @@ pub struct Function {
 }
 
 /// Which functions to list.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Of one project only.
     pub project: Option<ProjectId>,
     /// In one status only.
     pub status: Option<FunctionStatus>,
+    /// With this text in their name, without regard to case.
+    pub name: Option<String>,
 }
 
 /// One function; None when it is not there for this user.
@@ -97,6 +99,7 @@ pub async fn list(
         filter.status.map(FunctionStatus::as_str),
         behind.map(|cursor| cursor.0),
         size.and_one(),
+        filter.name,
     )
     .fetch_all(&mut *tx)
     .await?;

@@ -18,6 +18,7 @@ pub mod deploy;
 pub mod execution;
 pub mod execution_report;
 pub mod function;
+pub mod function_numbers;
 pub mod idempotency;
 pub mod invitation;
 pub mod log;

@@ -76,6 +76,7 @@ impl Functions {
     ///
     /// Newest first, those of all projects that you have a role in.
     #[oai(path = "/", method = "get", operation_id = "listFunctions")]
+    #[allow(clippy::too_many_arguments, reason = "one for each thing that the request may say")]
     async fn list(
         &self,
         state: ApiState,

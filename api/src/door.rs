@@ -5,7 +5,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::FutureExt;
@@ -14,8 +14,9 @@ use poem::{
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use shared::{
-    domain::{Actor, ErrorCode, RequestId},
+    domain::{Actor, Cause, ErrorCode, RequestId, TraceContext},
     metrics::Http,
+    telemetry::{self, Span, SpanKind},
 };
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -33,6 +34,9 @@ use crate::{
 /// alone; anything else is replaced.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// W3C Trace Context, both ways: the caller's span in, ours out.
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// What the log says of a request whose caller left before the answer was ready.
 const CLIENT_GONE: u16 = 499;
 
@@ -42,7 +46,9 @@ const MAX_PATH_CHARS: usize = 256;
 /// What is known of one request while it is carried out.
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
-    pub(crate) request: RequestId,
+    pub(crate) cause: Cause,
+    /// The caller's own span, if it said one.
+    parent: Option<TraceContext>,
     /// Set by whoever checks the token; for the log.
     pub(crate) actor: Arc<OnceLock<Actor>>,
     /// What is left of this minute; for the headers.
@@ -50,8 +56,12 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    fn new(request: RequestId) -> Self {
-        Self { request, actor: Arc::default(), allowance: Arc::default() }
+    fn of(request: &Request) -> Self {
+        let parent: Option<TraceContext> =
+            request.header(TRACE_PARENT).and_then(|text| text.parse().ok());
+        let trace = parent.map_or_else(TraceContext::root, TraceContext::child);
+        let cause = Cause { request: request_id(request), trace };
+        Self { cause, parent, actor: Arc::default(), allowance: Arc::default() }
     }
 
     /// Takes down what is left of this minute, also of one that is used up.
@@ -82,17 +92,18 @@ impl<E: Endpoint> Endpoint for Door<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let visit = Visit::new(request_id(&request));
+        let visit = Visit::of(&request);
         let mut line = LogLine::begin(&request, visit.clone());
         let handler = self.offered.template(&line.path);
+        line.handler = handler.map(str::to_owned);
         request.extensions_mut().insert(visit.clone());
-        let span = tracing::info_span!("request", request_id = %visit.request);
+        let span = tracing::info_span!("request", request_id = %visit.cause.request);
         let answer = AssertUnwindSafe(self.carry_out(request)).catch_unwind();
         let response = match answer.instrument(span).await {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
         };
-        let mut response = seal(self.explain(response, &line), visit.request);
+        let mut response = seal(self.explain(response, &line), visit.cause);
         headers::add(&mut response, visit.allowance.get());
         let (status, took) = (response.status(), line.began_at.elapsed());
         self.metrics.answered(&line.method, handler, status.as_u16(), took);
@@ -166,7 +177,8 @@ fn response_to(problem: Problem) -> Response {
 }
 
 /// Puts an answer into the envelope. Answers that are no JSON of ours (documents, `/health`) pass.
-fn seal(mut response: Response, request: RequestId) -> Response {
+fn seal(mut response: Response, cause: Cause) -> Response {
+    let request = cause.request;
     if let Some(Data(data)) = response.extensions_mut().remove() {
         let code = response.status().as_u16();
         let envelope =
@@ -177,6 +189,9 @@ fn seal(mut response: Response, request: RequestId) -> Response {
     }
     if let Ok(value) = HeaderValue::try_from(request.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Ok(value) = HeaderValue::try_from(cause.trace.to_string()) {
+        response.headers_mut().insert(TRACE_PARENT, value);
     }
     response
 }
@@ -208,12 +223,14 @@ fn set_json(response: &mut Response, json: String) {
     response.set_body(json);
 }
 
-/// The one log line of a request, written when it ends, also when its caller leaves early. Holds
-/// no query and no body: tokens and payloads stay out of the log.
+/// The one log line of a request, and its span, written when it ends, also when its caller leaves
+/// early. Holds no query and no body: tokens and payloads stay out of the log.
 struct LogLine {
     visit: Visit,
     method: String,
     path: String,
+    /// The path as the document spells it.
+    handler: Option<String>,
     began_at: Instant,
     status: u16,
 }
@@ -224,6 +241,7 @@ impl LogLine {
             visit,
             method: request.method().to_string(),
             path: request.uri().path().chars().take(MAX_PATH_CHARS).collect(),
+            handler: None,
             began_at: Instant::now(),
             status: CLIENT_GONE,
         }
@@ -232,17 +250,43 @@ impl LogLine {
     fn end(&mut self, status: StatusCode) {
         self.status = status.as_u16();
     }
+
+    /// Named as the semantic conventions for HTTP spell it.
+    fn span(&self, took: Duration) -> Span {
+        let handler = self.handler.as_deref().unwrap_or_default();
+        let mut attributes = vec![
+            ("http.request.method", self.method.clone().into()),
+            ("http.route", handler.to_owned().into()),
+            ("http.response.status_code", i64::from(self.status).into()),
+            ("apprun.request_id", self.visit.cause.request.to_string().into()),
+        ];
+        if let Some(actor) = self.visit.actor.get() {
+            attributes.push(("apprun.tenant_id", actor.tenant.to_string().into()));
+        }
+        Span {
+            context: self.visit.cause.trace,
+            parent: self.visit.parent,
+            name: format!("{} {handler}", self.method).trim_end().to_owned().into(),
+            kind: SpanKind::Server,
+            began_at: SystemTime::now() - took,
+            took,
+            attributes,
+            failed: self.status >= 500,
+        }
+    }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let actor = self.visit.actor.get();
+        let (actor, took) = (self.visit.actor.get(), self.began_at.elapsed());
+        telemetry::tell(|| self.span(took));
         tracing::info!(
-            request_id = %self.visit.request,
+            request_id = %self.visit.cause.request,
+            trace_id = format!("{:032x}", self.visit.cause.trace.trace_id()),
             method = self.method,
             path = self.path,
             status = self.status,
-            duration_ms = self.began_at.elapsed().as_secs_f64() * 1000.0,
+            duration_ms = took.as_secs_f64() * 1000.0,
             tenant_id = actor.map(|actor| tracing::field::display(actor.tenant)),
             user_id = actor.map(|actor| tracing::field::display(actor.user)),
             "request",

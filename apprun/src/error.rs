@@ -15,6 +15,8 @@ pub(crate) enum CommandError {
     Missing { key: &'static str, variable: &'static str },
     #[error("log = {filter:?} is not a filter: write info, or info,worker=debug")]
     LogFilter { filter: String },
+    #[error(transparent)]
+    Spans(#[from] shared::telemetry::SpansError),
     #[error(
         "allow_degraded: {name:?} is no layer of isolation; they are {known}, and each is named"
     )]

@@ -1,11 +1,15 @@
 //! The log of a process: for people on a terminal, one JSON line per event for everything else.
-//! Written to standard error, so that a command's own output stays clean.
+//! Written to standard error, so that a command's own output stays clean. Beside it the spans that a
+//! collector is told of.
+
+mod spans;
 
 use std::{
     error::Error,
     io::{IsTerminal, stderr},
 };
 
+pub use self::spans::{Attribute, Span, SpanKind, SpansError, export_spans, flush_spans, tell};
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
 /// How events are written.

@@ -13,6 +13,9 @@ func Handler(input map[string]interface{}) (map[string]interface{}, error) {
 }
 "#;
 
+/// Between a body and what curl says about it.
+const AFTER_BODY: &str = "\n--after-body--";
+
 /// A status and the JSON that came with it.
 #[derive(Debug)]
 pub struct Answer {
@@ -20,6 +23,15 @@ pub struct Answer {
     pub status: u16,
     /// The body; null if there was none.
     pub body: Value,
+    /// The headers, by name in lower case: each an array of texts.
+    pub headers: Value,
+}
+
+impl Answer {
+    /// A header that comes once.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers[name][0].as_str().unwrap_or_else(|| panic!("no {name} in {self:?}"))
+    }
 }
 
 /// Knows where the API is and who is asking.
@@ -27,12 +39,13 @@ pub struct Answer {
 pub struct Client {
     url: String,
     token: Option<String>,
+    header: Option<String>,
 }
 
 impl Client {
     /// Nobody in particular; `url` has no path.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), token: None }
+        Self { url: url.to_owned(), token: None, header: None }
     }
 
     /// A new account, logged in.
@@ -52,7 +65,12 @@ impl Client {
         let tokens = self.post("/api/v1/auth/login", &credentials);
         assert_eq!(tokens.status, 200, "{tokens:?}");
         let token = tokens.body["data"]["access_token"].as_str().unwrap().to_owned();
-        Self { url: self.url.clone(), token: Some(token) }
+        Self { token: Some(token), ..self.clone() }
+    }
+
+    /// The same, sending this header (`name: value`) too.
+    pub fn sending(&self, header: &str) -> Self {
+        Self { header: Some(header.to_owned()), ..self.clone() }
     }
 
     /// GET of a path.
@@ -111,7 +129,11 @@ impl Client {
 
     fn ask(&self, path: &str, body: Option<&Value>) -> Answer {
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"]);
+        let after = format!("{AFTER_BODY}%{{http_code}}\n%{{header_json}}");
+        curl.args(["--silent", "--show-error", "--write-out", &after]);
+        if let Some(header) = &self.header {
+            curl.args(["--header", header]);
+        }
         if let Some(token) = &self.token {
             curl.args(["--header", &format!("authorization: Bearer {token}")]);
         }
@@ -120,9 +142,11 @@ impl Client {
             curl.args(["--data", &body.to_string()]);
         }
         let said = self.carry_out(&mut curl, path);
-        let (text, status) = said.rsplit_once('\n').unwrap();
+        let (text, after) = said.rsplit_once(AFTER_BODY).unwrap();
+        let (status, headers) = after.split_once('\n').unwrap();
         Answer {
             status: status.parse().unwrap(),
+            headers: serde_json::from_str(headers).unwrap(),
             body: serde_json::from_str(text).unwrap_or(Value::Null),
         }
     }

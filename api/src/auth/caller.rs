@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 use shared::{
-    domain::{Actor, ErrorCode, ExecutionId, RequestId, SessionId},
+    domain::{Actor, Cause, ErrorCode, ExecutionId, SessionId},
     store::{audit::Deed, project_token},
 };
 use uuid::Uuid;
@@ -25,7 +25,7 @@ const MAX_USER_AGENT_CHARS: usize = 256;
 /// Where a request came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
-    pub(crate) request: RequestId,
+    pub(crate) cause: Cause,
     address: Option<IpAddr>,
     user_agent: Option<String>,
 }
@@ -35,7 +35,7 @@ impl Origin {
         let peer = request.remote_addr().as_socket_addr();
         let user_agent = request.header(header::USER_AGENT);
         let user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect());
-        Self { request: visit.request, address: peer.map(SocketAddr::ip), user_agent }
+        Self { cause: visit.cause, address: peer.map(SocketAddr::ip), user_agent }
     }
 
     /// Where it came from; a peer without an address counts as this machine.
@@ -50,7 +50,7 @@ impl Origin {
             actor: actor.user,
             action,
             resource,
-            request: self.request,
+            request: self.cause.request,
             remote_addr: self.address.map(|address| address.to_string()),
             user_agent: self.user_agent.clone(),
         }

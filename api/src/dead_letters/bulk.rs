@@ -51,7 +51,7 @@ pub(super) async fn redrive(
     let mut driven = Vec::new();
     for dead in std::mem::take(&mut answer.dead_letters) {
         let tenant = caller.actor.tenant;
-        let new = dead_letter::redrive(&mut tx, tenant, dead, caller.origin.request).await?;
+        let new = dead_letter::redrive(&mut tx, tenant, dead, caller.origin.cause).await?;
         // Somebody else may have been faster with some.
         if let Some(new) = new {
             driven.push((dead, new));

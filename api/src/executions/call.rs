@@ -89,8 +89,8 @@ pub(super) async fn accept(
         Some(_) => ExecutionMode::Sync,
         None => ExecutionMode::Async,
     };
-    let request = caller.origin.request;
-    let new = NewCalls { calls, function: function.id, mode, request, terms };
+    let cause = caller.origin.cause;
+    let new = NewCalls { calls, function: function.id, mode, cause, terms };
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let Some(accepted) = call::accept(&mut tx, caller.actor, &new).await? else {
         drop(tx);

@@ -20,7 +20,7 @@ pub(super) async fn replay(
     let execution = get::find(state, caller, id).await?;
     Action::ReplayExecution.allow(execution.role)?;
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
-    let replayed = call::replay(&mut tx, caller.actor, id, caller.origin.request).await?;
+    let replayed = call::replay(&mut tx, caller.actor, id, caller.origin.cause).await?;
     let Replayed::As(new) = replayed else {
         let message = "the function was deleted, or this version of it can no longer be run";
         return Err(Problem::new(ErrorCode::FuncNotReady, message));

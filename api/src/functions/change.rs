@@ -82,8 +82,8 @@ async fn add_version(
             deploy::rename(&mut tx, &held, parts.name.as_ref(), parts.description.as_ref()).await;
         renamed.map_err(|error| not_renamed(error, parts.name.as_ref()))?;
     }
-    let request = caller.origin.request;
-    let number = deploy::add_version(&mut tx, caller.actor, request, &held, &new).await?;
+    let cause = caller.origin.cause;
+    let number = deploy::add_version(&mut tx, caller.actor, cause, &held, &new).await?;
     audit::record(&mut tx, caller.deed("function.change", id.0)).await?;
     commit(tx).await?;
     Ok(number)

@@ -56,7 +56,7 @@ pub(super) async fn create(
         secrets: &secrets,
         source: &source,
     };
-    let created = deploy::create(&mut tx, caller.actor, caller.origin.request, &row).await?;
+    let created = deploy::create(&mut tx, caller.actor, caller.origin.cause, &row).await?;
     let Some(created_at) = created else { return Err(name_taken(&new.name)) };
     audit::record(&mut tx, caller.deed("function.create", id.0)).await?;
     commit(tx).await?;

@@ -53,10 +53,13 @@ pub(crate) async fn run(
     let for_people = matches!(command, "dev" | "demo");
     start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
     warn_of_unused(&config);
+    start_spans(command, &config)?;
     // Before anything slow is done.
     wiring::allowed_layers(&config)?;
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
-    dispatch(command, config, queue_flags, launcher, stop).await
+    let ended = dispatch(command, config, queue_flags, launcher, stop).await;
+    telemetry::flush_spans().await;
+    ended
 }
 
 async fn dispatch(
@@ -80,6 +83,18 @@ async fn dispatch(
 fn start_log(config: &Config, format: LogFormat) -> Result<(), CommandError> {
     telemetry::init(&config.log, format)
         .map_err(|_| CommandError::LogFilter { filter: config.log.clone() })
+}
+
+/// The commands that do work of which a collector may be told.
+fn start_spans(command: &str, config: &Config) -> Result<(), CommandError> {
+    let service = match command {
+        "api" => "apprun-api",
+        "worker" => "apprun-worker",
+        "dev" => "apprun",
+        _ => return Ok(()),
+    };
+    let Some(endpoint) = &config.otlp_endpoint else { return Ok(()) };
+    Ok(telemetry::export_spans(endpoint, service, wiring::VERSION)?)
 }
 
 /// Settings that scripts may already carry and that no part of this version reads.

@@ -86,6 +86,11 @@ pub const SETTINGS: &[Setting] = &[
         "APPRUN_REGISTRATION",
         "Who may register: open, invite or closed [default: open in dev, else invite]",
     ),
+    Setting::new(
+        "otlp_endpoint",
+        "APPRUN_OTLP_ENDPOINT",
+        "An OpenTelemetry collector for traces, http://host:4318 [default: none]",
+    ),
     Setting::new("log", "APPRUN_LOG", "Filter of the log, as in info,worker=debug [default: info]"),
     Setting::new(
         "artifact_store",

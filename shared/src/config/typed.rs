@@ -116,6 +116,8 @@ pub struct Config {
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
     pub log: String,
+    /// An OpenTelemetry collector, without the path of traces; None: nobody is told of spans.
+    pub otlp_endpoint: Option<String>,
     /// Where compiled binaries are kept.
     pub artifact_store: ArtifactLocation,
     /// For an artifact store in S3.
@@ -248,13 +250,18 @@ impl Config {
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
         let home = Home::of(&sources);
         let variables = sources.variables.clone();
-        let aws = |wanted: &str| {
+        let standard = |wanted: &str| {
             let found = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
             found.map(|(_, value)| value.clone())
         };
         let mut values = sources.merge()?;
-        let s3 = S3Settings::read(&mut values, aws);
+        let s3 = S3Settings::read(&mut values, standard);
         let config = Self::read(&mut values, &home, s3);
+        let otlp_endpoint = config.otlp_endpoint.clone();
+        let config = Self {
+            otlp_endpoint: otlp_endpoint.or_else(|| standard("OTEL_EXPORTER_OTLP_ENDPOINT")),
+            ..config
+        };
         values.finish(config)
     }
 
@@ -276,6 +283,9 @@ impl Config {
             outside_issuer: OutsideIssuer::read(values),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            otlp_endpoint: values
+                .optional("otlp_endpoint", url(&["http", "https"]))
+                .map(|endpoint| endpoint.expose().to_owned()),
             artifact_store: values
                 .optional("artifact_store", artifact_location)
                 .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),

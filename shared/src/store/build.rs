@@ -1,8 +1,10 @@
 //! What a worker needs of builds: start one, find an artifact that makes it unnecessary, record
 //! how it ended.
 
+use std::time::Duration;
+
 use super::{Db, StoreError, Tx, db::one_changed};
-use crate::domain::{BuildId, FunctionId, Reason, TenantId, VersionId};
+use crate::domain::{BuildId, FunctionId, Reason, TenantId, TraceContext, VersionId};
 
 /// Everything a worker needs to build one version.
 #[derive(Debug)]
@@ -19,15 +21,20 @@ pub struct StartedBuild {
     pub runtime: String,
     /// The source bundle as it was stored.
     pub bundle: Vec<u8>,
+    /// How long it waited for a worker.
+    pub waited: Duration,
+    /// What set it off; None of builds that were asked for before this was written down.
+    pub trace: Option<TraceContext>,
 }
 
 /// Marks a build as running and loads what it needs; None when it is already final.
 pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreError> {
     let row = sqlx::query!(
-        "update build b set status = 'running', started_at = now()
+        r#"update build b set status = 'running', started_at = now()
          from function_version v join function_source s on s.version_id = v.id
          where b.id = $1 and b.status in ('pending', 'running') and v.id = b.version_id
-         returning b.tenant_id, b.function_id, b.version_id, v.runtime, s.bundle",
+         returning b.tenant_id, b.function_id, b.version_id, v.runtime, s.bundle, b.traceparent,
+                   extract(epoch from b.started_at - b.queued_at)::float8 as "waited_seconds!""#,
         id.0
     )
     .fetch_optional(db.pool())
@@ -39,6 +46,8 @@ pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreEr
         version: VersionId(row.version_id),
         runtime: row.runtime,
         bundle: row.bundle,
+        waited: Duration::try_from_secs_f64(row.waited_seconds).unwrap_or_default(),
+        trace: row.traceparent.and_then(|text| text.parse().ok()),
     }))
 }
 

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{Db, StoreError, Tx, db::word};
 use crate::{
     domain::{
-        Actor, CallbackUrl, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId,
+        Actor, CallbackUrl, Cause, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan,
         TenantId, VersionNumber,
     },
     queue::{CallLimits, Class, JobKind, NewJob, push_later, push_many},
@@ -24,7 +24,7 @@ pub struct NewCalls<'a> {
     /// Whether somebody waits for the answer.
     pub mode: ExecutionMode,
     /// The request they came with.
-    pub request: RequestId,
+    pub cause: Cause,
     /// What the caller asks for besides.
     pub terms: Terms,
 }
@@ -90,13 +90,14 @@ pub async fn accept(
         actor.tenant.0,
         new.mode.as_str(),
         actor.user.0,
-        new.request.0,
+        new.cause.request.0,
         new.terms.timeout.map(whole_milliseconds),
         after,
         at,
         new.terms.callback.as_ref().map(CallbackUrl::as_str),
         new.terms.only_within.as_ref().map(CallLimits::by_plan),
         new.terms.version.map(VersionNumber::get),
+        new.cause.trace.to_string(),
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -108,7 +109,7 @@ pub async fn accept(
         subject: id.0,
         tenant: actor.tenant,
         function: new.function,
-        request: new.request,
+        request: new.cause.request,
     };
     let jobs: Vec<_> = new.calls.iter().map(job).collect();
     match accepted.run_at {
@@ -161,7 +162,7 @@ pub async fn replay(
     tx: &mut Tx,
     actor: Actor,
     of: ExecutionId,
-    request: RequestId,
+    cause: Cause,
 ) -> Result<Replayed, StoreError> {
     let id = ExecutionId::new();
     let function = sqlx::query_scalar!(
@@ -172,9 +173,10 @@ pub async fn replay(
              for share of v
          )
          insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
-                                mode, status, input, created_by, request_id, timeout_ms, replay_of)
+                                mode, status, input, created_by, request_id, timeout_ms, replay_of,
+                                traceparent)
          select $4, e.tenant_id, e.project_id, e.function_id, e.version_id, e.version_number,
-                'async', 'pending', e.input, $3, $5, e.timeout_ms, e.id
+                'async', 'pending', e.input, $3, $5, e.timeout_ms, e.id, $6
          from execution e
          join function f on f.id = e.function_id and f.deleted_at is null
          join kept on kept.id = e.version_id
@@ -184,7 +186,8 @@ pub async fn replay(
         actor.tenant.0,
         actor.user.0,
         id.0,
-        request.0,
+        cause.request.0,
+        cause.trace.to_string(),
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -195,7 +198,7 @@ pub async fn replay(
         subject: id.0,
         tenant: actor.tenant,
         function: FunctionId(function),
-        request,
+        request: cause.request,
     };
     push_many(tx, &[job]).await?;
     Ok(Replayed::As(id))

@@ -4,11 +4,11 @@
 -- that they never run at once in excess is held by the claim.
 -- $1 ids, $2 inputs, $3 function, $4 tenant, $5 mode, $6 user, $7 request, $8 timeout in ms,
 -- $9 seconds to wait, $10 moment to wait for, $11 callback, $12 calls at once by plan, $13 this version
--- instead of the one that serves.
+-- instead of the one that serves, $14 trace context.
 insert into execution (id, tenant_id, project_id, function_id, version_id, version_number, mode, status,
-                       input, created_by, request_id, timeout_ms, run_at, callback_url)
+                       input, created_by, request_id, timeout_ms, run_at, callback_url, traceparent)
 select c.id, f.tenant_id, f.project_id, f.id, v.id, v.number, $5, 'pending',
-       c.input, $6, $7, $8, coalesce($10, now() + make_interval(secs => $9)), $11
+       c.input, $6, $7, $8, coalesce($10, now() + make_interval(secs => $9)), $11, $14
 from function f
 join function_version v on v.function_id = f.id and v.number = coalesce($13, f.current_version)
 cross join unnest($1::uuid[], $2::text[]) as c (id, input)

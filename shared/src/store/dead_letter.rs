@@ -4,7 +4,7 @@
 
 use super::{StoreError, Tx};
 use crate::{
-    domain::{ExecutionId, FunctionId, ProjectId, Reason, RequestId, TenantId},
+    domain::{Cause, ExecutionId, FunctionId, ProjectId, Reason, TenantId},
     queue::{Class, JobKind, NewJob, push},
 };
 
@@ -14,7 +14,7 @@ pub async fn redrive(
     tx: &mut Tx,
     tenant: TenantId,
     dead: ExecutionId,
-    request: RequestId,
+    cause: Cause,
 ) -> Result<Option<ExecutionId>, StoreError> {
     let id = ExecutionId::new();
     let function = sqlx::query_scalar!(
@@ -25,15 +25,16 @@ pub async fn redrive(
          )
          insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
                                 mode, status, input, created_by, request_id, timeout_ms,
-                                callback_url, replay_of)
+                                callback_url, replay_of, traceparent)
          select $3, tenant_id, project_id, function_id, version_id, version_number,
-                mode, 'pending', input, created_by, $4, timeout_ms, callback_url, id
+                mode, 'pending', input, created_by, $4, timeout_ms, callback_url, id, $5
          from dead
          returning function_id",
         dead.0,
         tenant.0,
         id.0,
-        request.0,
+        cause.request.0,
+        cause.trace.to_string(),
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -44,7 +45,7 @@ pub async fn redrive(
         subject: id.0,
         tenant,
         function: FunctionId(function),
-        request,
+        request: cause.request,
     };
     push(tx, job).await?;
     Ok(Some(id))

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Actor, BuildId, BuildStatus, Description, FunctionId, FunctionName, ProjectId, RequestId,
-        Role, SourceBundle, TenantId, UserId, VersionId, VersionNumber, VersionSettings,
+        Actor, BuildId, BuildStatus, Cause, Description, FunctionId, FunctionName, ProjectId, Role,
+        SourceBundle, TenantId, UserId, VersionId, VersionNumber, VersionSettings,
     },
     queue::{Class, JobKind, NewJob, push},
 };
@@ -44,7 +44,7 @@ pub struct NewFunction<'a> {
 pub async fn create(
     tx: &mut Tx,
     actor: Actor,
-    request: RequestId,
+    cause: Cause,
     new: &NewFunction<'_>,
 ) -> Result<Option<OffsetDateTime>, StoreError> {
     let created_at = sqlx::query_scalar!(
@@ -66,7 +66,7 @@ pub async fn create(
     let version = insert_version(tx, actor, new.id, 1, new.settings, None).await?;
     insert_source(tx, actor.tenant, version, new.source).await?;
     secret::insert(tx, actor.tenant, new.id, version, None, new.secrets).await?;
-    queue_build(tx, actor, request, new.id, version).await?;
+    queue_build(tx, actor, cause, new.id, version).await?;
     Ok(Some(created_at))
 }
 
@@ -147,7 +147,7 @@ pub enum NewSource<'a> {
 pub async fn add_version(
     tx: &mut Tx,
     actor: Actor,
-    request: RequestId,
+    cause: Cause,
     held: &Held,
     new: &NewVersion<'_>,
 ) -> Result<VersionNumber, StoreError> {
@@ -167,11 +167,11 @@ pub async fn add_version(
     match new.source {
         NewSource::Sent(source) => {
             insert_source(tx, actor.tenant, version, source).await?;
-            queue_build(tx, actor, request, held.id, version).await?;
+            queue_build(tx, actor, cause, held.id, version).await?;
         }
         NewSource::BuiltAgain => {
             copy_source(tx, version, held.base.id).await?;
-            queue_build(tx, actor, request, held.id, version).await?;
+            queue_build(tx, actor, cause, held.id, version).await?;
         }
         NewSource::Shared => serve_if_built(tx, held.id, version).await?,
     }
@@ -298,20 +298,21 @@ async fn copy_source(tx: &mut Tx, to: VersionId, from: VersionId) -> Result<(), 
 async fn queue_build(
     tx: &mut Tx,
     actor: Actor,
-    request: RequestId,
+    cause: Cause,
     function: FunctionId,
     version: VersionId,
 ) -> Result<(), StoreError> {
     let id = BuildId::new();
     sqlx::query!(
-        "insert into build (id, tenant_id, function_id, version_id, status, request_id)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into build (id, tenant_id, function_id, version_id, status, request_id, traceparent)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         id.0,
         actor.tenant.0,
         function.0,
         version.0,
         BuildStatus::Pending.as_str(),
-        request.0,
+        cause.request.0,
+        cause.trace.to_string(),
     )
     .execute(&mut **tx)
     .await?;
@@ -321,7 +322,7 @@ async fn queue_build(
         subject: id.0,
         tenant: actor.tenant,
         function,
-        request,
+        request: cause.request,
     };
     push(tx, job).await
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason, RetryPolicy,
-    TenantId, Variables, VersionId, WorkerIdentity,
+    TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
 };
 
 /// Everything a worker needs to run one call.
@@ -42,6 +42,8 @@ pub struct StartedExecution {
     pub has_secrets: bool,
     /// What follows a failure; a caller who waits is told at once, so a sync call is never retried.
     pub retry: RetryPolicy,
+    /// What set it off; None of calls that were accepted before this was written down.
+    pub trace: Option<TraceContext>,
 }
 
 impl StartedExecution {
@@ -82,7 +84,7 @@ pub async fn start(
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
                    least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.env,
                    v.secret_names <> '{}' as "has_secrets!", v.max_retries,
-                   v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor"#,
+                   v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor, e.traceparent"#,
         id.0,
         i32::from(attempt),
         worker.name,
@@ -115,6 +117,7 @@ pub async fn start(
                 max_delay: milliseconds(row.retry_max_delay_ms),
                 backoff_factor: row.retry_backoff_factor,
             },
+            trace: row.traceparent.and_then(|text| text.parse().ok()),
         })
     })
     .transpose()

@@ -121,7 +121,7 @@ impl Fixture {
             function,
             mode: ExecutionMode::Async,
             calls: &[(id, JsonText::parse("{\"n\": 1}".to_owned()).unwrap())],
-            request: RequestId::new(),
+            cause: RequestId::new().into(),
             terms: call::Terms::default(),
         };
         let actor = Actor { user: owner.user, tenant: owner.tenant };

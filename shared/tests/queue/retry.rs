@@ -130,7 +130,8 @@ async fn a_dead_letter_is_listed_driven_again_once_and_off_the_list() {
 
     let redrive = async |tenant| {
         let mut tx = q.db.begin().await.unwrap();
-        let driven = dead_letter::redrive(&mut tx, tenant, id, RequestId::new()).await.unwrap();
+        let driven =
+            dead_letter::redrive(&mut tx, tenant, id, RequestId::new().into()).await.unwrap();
         tx.commit().await.unwrap();
         driven
     };

@@ -1,10 +1,10 @@
 //! Compile: build one version of a function, or find that the same build was done before.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use compiler::{ArtifactKey, BuildLimits, BuildLog, BuildOutcome, BuildPlan, Built, FailureReason};
 use shared::{
-    domain::{BuildId, Diagnostic, Runtime, SourceBundle},
+    domain::{BuildId, BuildStatus, Diagnostic, Runtime, SourceBundle},
     queue::{self, ClaimedJob, SettleError},
     store::{
         Db,
@@ -15,7 +15,7 @@ use shared::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, Services, settle_only};
+use super::{JobError, Services, settle_only, trace::JobTrace};
 use crate::{
     builder::Builder,
     fetch::FetchError,
@@ -33,7 +33,7 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     let Some(started) = through_trouble(held, || build::start(&services.db, id)).await? else {
         return settle_only(services, job.claim, held).await;
     };
-    let began_at = Instant::now();
+    let (began_at, mut trace) = (Instant::now(), JobTrace::begin(started.trace));
     let (runtime, source) = read_source(&started)?;
     // Held until the outcome is recorded: whoever waits for it then finds the artifact.
     let (finished, _lock) = match builder.compiler.plan(runtime, &source) {
@@ -43,10 +43,50 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
+    let built_in = began_at.elapsed();
+    trace.worked();
     through_trouble(held, || record(&services.db, job, &started, &finished)).await?;
     let (language, succeeded) = (runtime.language(), finished.result.is_ok());
     services.metrics.functions.built(language, succeeded, began_at.elapsed());
+    tell(job, &started, &finished, trace, built_in);
     Ok(())
+}
+
+/// A line in the log and spans in the trace.
+fn tell(
+    job: &ClaimedJob,
+    started: &StartedBuild,
+    finished: &FinishedBuild,
+    trace: JobTrace,
+    built_in: Duration,
+) {
+    let reason = finished.result.as_ref().err().map(|failure| failure.reason.as_str());
+    let status = if reason.is_none() { BuildStatus::Succeeded } else { BuildStatus::Failed };
+    tracing::info!(
+        request_id = %job.request,
+        tenant_id = %started.tenant,
+        function_id = %started.function,
+        build_id = %started.id,
+        trace_id = format!("{:032x}", trace.run.trace_id()),
+        status = status.as_str(),
+        reason,
+        cached = finished.cached,
+        duration_ms = built_in.as_secs_f64() * 1000.0,
+        "build",
+    );
+    trace.end(
+        "build",
+        Some(started.waited),
+        &[("compile", built_in)],
+        vec![
+            ("apprun.build_id", started.id.to_string().into()),
+            ("apprun.function_id", started.function.to_string().into()),
+            ("apprun.request_id", job.request.to_string().into()),
+            ("apprun.status", status.as_str().into()),
+            ("apprun.cached", finished.cached.into()),
+        ],
+        reason.is_some(),
+    );
 }
 
 /// What the door let in can be read again; anything else is our trouble.

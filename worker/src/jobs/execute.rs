@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use compiler::{FunctionResult, interpret};
 use sandbox::{Executable, Limits, Outcome, Program};
 use shared::{
-    domain::ExecutionId,
+    domain::{ExecutionId, ExecutionStatus, Reason, TraceContext},
     queue::{self, ClaimedJob, SettleError},
     store::{
         Db, StoreError,
@@ -15,7 +15,12 @@ use shared::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{JobError, Services, log_lines::log_lines, settle_only};
+use super::{
+    JobError, Services,
+    log_lines::log_lines,
+    settle_only,
+    trace::{JobTrace, RUN},
+};
 use crate::pull::{Assignment, Trouble, through_trouble};
 
 /// Input and output of a call are at most this long.
@@ -33,10 +38,12 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let Some(call) = through_trouble(held, start).await? else {
         return settle_only(services, job.claim, held).await;
     };
+    let mut trace = JobTrace::begin(call.trace);
     let started_at = SystemTime::now();
     let secrets = through_trouble(held, || secrets(services, &call)).await?;
-    let program = program(services, job, &call, secrets, started_at).await?;
+    let program = program(services, job, &call, secrets, started_at, trace.run).await?;
     let outcome = services.calls.run(program, stop).await?;
+    trace.worked();
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
     }
@@ -50,7 +57,46 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     if let Some(waits) = ended {
         count(services, &call, &finished, waits);
     }
+    tell(job, &call, &finished, trace, ended);
     Ok(())
+}
+
+/// A line in the log and spans in the trace: of the end, or of an attempt that another follows.
+fn tell(
+    job: &ClaimedJob,
+    call: &StartedExecution,
+    finished: &FinishedExecution,
+    trace: JobTrace,
+    ended: Option<Waits>,
+) {
+    let reason = finished.reason.map(Reason::as_str);
+    tracing::info!(
+        request_id = %job.request,
+        tenant_id = %call.tenant,
+        function_id = %call.function,
+        execution_id = %call.id,
+        trace_id = format!("{:032x}", trace.run.trace_id()),
+        attempt = try_number(job),
+        status = finished.status().as_str(),
+        reason,
+        retried = ended.is_none(),
+        duration_ms = (finished.setup + finished.run).as_secs_f64() * 1000.0,
+        "call",
+    );
+    trace.end(
+        "execute",
+        ended.map(|waits| waits.queue),
+        &[("setup", finished.setup), (RUN, finished.run)],
+        vec![
+            ("apprun.execution_id", call.id.to_string().into()),
+            ("apprun.function_id", call.function.to_string().into()),
+            ("apprun.request_id", job.request.to_string().into()),
+            ("apprun.attempt", i64::from(try_number(job)).into()),
+            ("apprun.status", finished.status().as_str().into()),
+            ("apprun.reason", reason.unwrap_or_default().into()),
+        ],
+        finished.status() == ExecutionStatus::Failed,
+    );
 }
 
 fn count(services: &Services, call: &StartedExecution, finished: &FinishedExecution, waits: Waits) {
@@ -69,6 +115,7 @@ async fn program(
     call: &StartedExecution,
     secrets: Vec<(String, String)>,
     started_at: SystemTime,
+    trace: TraceContext,
 ) -> Result<Program, JobError> {
     let binary = services.binaries.get(call.artifact_sha256).await?;
     let deadline = OffsetDateTime::from(started_at + call.timeout);
@@ -76,6 +123,8 @@ async fn program(
         ("APPRUN_EXECUTION_ID", call.id.to_string()),
         ("APPRUN_ATTEMPT", try_number(job).to_string()),
         ("APPRUN_DEADLINE", deadline.format(&Rfc3339).unwrap_or_default()),
+        // Where OpenTelemetry looks for it in a process's environment.
+        ("TRACEPARENT", trace.to_string()),
     ];
     let ours = ours.map(|(name, value)| (name.to_owned(), value));
     let plain = call.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone()));

@@ -3,6 +3,7 @@
 mod compile;
 mod execute;
 mod log_lines;
+mod trace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use shared::{
     telemetry::chain,
 };
 use tokio::sync::{Notify, OnceCell};
+use tracing::Instrument;
 
 use crate::{
     builder::Builder,
@@ -92,10 +94,17 @@ impl From<SettleError> for JobError {
 
 /// Carries a job out and settles it, or gives it back. The slot comes back at the end.
 pub(crate) async fn carry_out(services: Arc<Services>, assignment: Assignment) {
-    let Assignment { job, held, .. } = &assignment;
+    let job = &assignment.job;
+    // Whatever is logged on the way leads to the request.
+    let span = tracing::info_span!("job", request_id = %job.request, tenant_id = %job.tenant);
+    carry_out_and_settle(services, &assignment).instrument(span).await;
+}
+
+async fn carry_out_and_settle(services: Arc<Services>, assignment: &Assignment) {
+    let Assignment { job, held, .. } = assignment;
     let result = match job.kind {
-        JobKind::Execute => execute::execute(&services, &assignment).await,
-        JobKind::Compile => compile::compile(&services, &assignment).await,
+        JobKind::Execute => execute::execute(&services, assignment).await,
+        JobKind::Compile => compile::compile(&services, assignment).await,
     };
     match result {
         Ok(()) => services.signals.finished(job.subject),

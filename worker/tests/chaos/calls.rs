@@ -95,7 +95,7 @@ impl Calls {
             function,
             mode: ExecutionMode::Async,
             calls: &[(ExecutionId::new(), JsonText::parse("{}".to_owned()).unwrap())],
-            request: RequestId::new(),
+            cause: RequestId::new().into(),
             terms: call::Terms::default(),
         };
         assert!(call::accept(&mut tx, actor, &call).await?.is_some());

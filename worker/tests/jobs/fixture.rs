@@ -221,7 +221,7 @@ impl Fixture {
             source: &SourceBundle::from_text(runtime, source, limits).unwrap(),
         };
         let mut tx = self.db.begin().await.unwrap();
-        deploy::create(&mut tx, self.actor, RequestId::new(), &new).await.unwrap().unwrap();
+        deploy::create(&mut tx, self.actor, RequestId::new().into(), &new).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         self.signals.jobs_pushed();
         id
@@ -234,7 +234,7 @@ impl Fixture {
             calls: &[(id, JsonText::parse(input.to_owned()).unwrap())],
             function,
             mode: ExecutionMode::Async,
-            request: RequestId::new(),
+            cause: RequestId::new().into(),
             terms: call::Terms::default(),
         };
         assert!(call::accept(&mut tx, self.actor, &call).await.unwrap().is_some());

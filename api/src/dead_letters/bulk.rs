@@ -32,7 +32,8 @@ pub(super) async fn list(
         ..Filter::default()
     };
     let tenant = caller.actor.tenant;
-    let rows = execution_report::list(&state.db, tenant, filter, behind, size).await?;
+    let mut tx = state.db.begin_for(tenant).await?;
+    let rows = execution_report::list(&mut tx, tenant, filter, behind, size).await?;
     let cursor = |row: &Summary| IdCursor(row.id.0).to_string();
     Ok(Okay::new(Page::of(rows, size, cursor, ExecutionSummary::from)))
 }

@@ -3,10 +3,11 @@
 
 use shared::{
     domain::{
-        BuildStatus, ErrorCode, ExecutionId, ExecutionMode, FunctionStatus, JsonText, VersionNumber,
+        BuildStatus, CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId,
+        FunctionStatus, JsonText, VersionNumber,
     },
     store::{
-        build_report,
+        Tx, build_report,
         call::{self, Accepted, Busy, NewCalls, Terms},
         commit,
         function::Function,
@@ -14,7 +15,15 @@ use shared::{
     },
 };
 
-use crate::{ApiState, auth::Caller, functions::versions, params::Duration, problem::Problem};
+use super::callback;
+use crate::{
+    ApiState,
+    auth::Caller,
+    functions::{access, versions},
+    params::Duration,
+    permission::Action,
+    problem::Problem,
+};
 
 /// Most calls end sooner than this: worth another try.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -36,69 +45,96 @@ pub(super) fn check_input(state: &ApiState, field: &str, input: &JsonText) -> Re
         .with("limit_bytes", limit))
 }
 
-/// The function as it is at a version that the caller names; or as it serves.
-pub(super) async fn at_version(
-    state: &ApiState,
-    caller: &Caller,
-    function: Function,
-    number: Option<VersionNumber>,
-) -> Result<Function, Problem> {
-    let Some(number) = number else { return Ok(function) };
-    let (tenant, id) = (caller.actor.tenant, function.id);
-    let version = version::find(&state.db, tenant, id, number).await?;
-    let version = version.ok_or_else(|| versions::not_found(number))?;
-    if version.build_status != BuildStatus::Succeeded {
-        return Err(versions::not_built(id, &version));
-    }
-    Ok(Function { timeout_seconds: version.settings.timeout_seconds, ..function })
+/// A call on its way in: one transaction from the first look at the function to the rows that make
+/// the call durable.
+pub(super) struct Incoming<'a> {
+    state: &'a ApiState,
+    caller: &'a Caller,
+    tx: Tx,
+    /// As it is at the version that the caller names; or as it serves.
+    pub(super) function: Function,
 }
 
-/// The time limit that a caller asks for, which the function's own bounds.
-pub(super) fn timeout(
-    function: &Function,
-    asked: Option<Duration>,
-) -> Result<Option<std::time::Duration>, Problem> {
-    let limit_seconds = function.timeout_seconds;
-    let limit = std::time::Duration::from_secs(limit_seconds.into());
-    match asked.map(|asked| asked.0) {
-        Some(asked) if asked.is_zero() => {
-            Err(Problem::invalid_field("timeout", "must be longer than nothing"))
+impl<'a> Incoming<'a> {
+    /// Lets the caller in to the function.
+    pub(super) async fn of(
+        state: &'a ApiState,
+        caller: &'a Caller,
+        id: FunctionId,
+        version: Option<VersionNumber>,
+    ) -> Result<Self, Problem> {
+        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+        let function = access::find(&mut tx, caller, id, Action::InvokeFunction).await?;
+        let mut incoming = Self { state, caller, tx, function };
+        if let Some(number) = version {
+            incoming.use_version(number).await?;
         }
-        Some(asked) if asked > limit => {
-            let message = format!(
-                "is {} s; the function allows {limit_seconds} s, which a caller may shorten and \
-                 not extend",
-                asked.as_secs_f64()
-            );
-            Err(Problem::invalid_field("timeout", message).with("limit_seconds", limit_seconds))
-        }
-        asked => Ok(asked),
+        Ok(incoming)
     }
-}
 
-/// Makes calls durable, all of them or none, and wakes a worker.
-pub(super) async fn accept(
-    state: &ApiState,
-    caller: &Caller,
-    function: &Function,
-    calls: &[(ExecutionId, JsonText)],
-    terms: Terms,
-) -> Result<Accepted, Problem> {
-    // Only who waits is told that there is no room; others wait for it.
-    let mode = match terms.only_within {
-        Some(_) => ExecutionMode::Sync,
-        None => ExecutionMode::Async,
-    };
-    let cause = caller.origin.cause;
-    let new = NewCalls { calls, function: function.id, mode, cause, terms };
-    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
-    let Some(accepted) = call::accept(&mut tx, caller.actor, &new).await? else {
-        drop(tx);
-        return Err(refusal(state, caller, function, mode).await?);
-    };
-    commit(tx).await?;
-    state.signals.jobs_pushed();
-    Ok(accepted)
+    async fn use_version(&mut self, number: VersionNumber) -> Result<(), Problem> {
+        let id = self.function.id;
+        let version = version::find(&mut self.tx, self.caller.actor.tenant, id, number).await?;
+        let version = version.ok_or_else(|| versions::not_found(number))?;
+        if version.build_status != BuildStatus::Succeeded {
+            return Err(versions::not_built(id, &version));
+        }
+        self.function.timeout_seconds = version.settings.timeout_seconds;
+        Ok(())
+    }
+
+    /// The time limit that a caller asks for, which the function's own bounds.
+    pub(super) fn timeout(
+        &self,
+        asked: Option<Duration>,
+    ) -> Result<Option<std::time::Duration>, Problem> {
+        let limit_seconds = self.function.timeout_seconds;
+        let limit = std::time::Duration::from_secs(limit_seconds.into());
+        match asked.map(|asked| asked.0) {
+            Some(asked) if asked.is_zero() => {
+                Err(Problem::invalid_field("timeout", "must be longer than nothing"))
+            }
+            Some(asked) if asked > limit => {
+                let message = format!(
+                    "is {} s; the function allows {limit_seconds} s, which a caller may shorten \
+                     and not extend",
+                    asked.as_secs_f64()
+                );
+                Err(Problem::invalid_field("timeout", message).with("limit_seconds", limit_seconds))
+            }
+            asked => Ok(asked),
+        }
+    }
+
+    /// Refuses a callback that could not be made.
+    pub(super) async fn check_callback(
+        &mut self,
+        url: Option<&CallbackUrl>,
+    ) -> Result<(), Problem> {
+        callback::check(self.state, &mut self.tx, self.function.project, url).await
+    }
+
+    /// Makes calls durable, all of them or none, and wakes a worker.
+    pub(super) async fn accept(
+        mut self,
+        calls: &[(ExecutionId, JsonText)],
+        terms: Terms,
+    ) -> Result<Accepted, Problem> {
+        // Only who waits is told that there is no room; others wait for it.
+        let mode = match terms.only_within {
+            Some(_) => ExecutionMode::Sync,
+            None => ExecutionMode::Async,
+        };
+        let cause = self.caller.origin.cause;
+        let new = NewCalls { calls, function: self.function.id, mode, cause, terms };
+        let Some(accepted) = call::accept(&mut self.tx, self.caller.actor, &new).await? else {
+            drop(self.tx);
+            return Err(refusal(self.state, self.caller, &self.function, mode).await?);
+        };
+        commit(self.tx).await?;
+        self.state.signals.jobs_pushed();
+        Ok(accepted)
+    }
 }
 
 /// Says why nothing was accepted.
@@ -147,7 +183,8 @@ async fn not_ready(
     function: &Function,
 ) -> Result<Problem, Problem> {
     let id = function.id;
-    let build = build_report::latest(&state.db, caller.actor.tenant, id).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    let build = build_report::latest(&mut tx, caller.actor.tenant, id).await?;
     let (build_id, cause) = build.map(|build| (build.id.to_string(), build.message)).unzip();
     let message = match function.status {
         FunctionStatus::Failed => format!(

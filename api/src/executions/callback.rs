@@ -1,15 +1,18 @@
 //! Checks of a callback URL before a call is accepted, so that mistakes show at once and not in a log
 //! of failed deliveries.
 
-use shared::{domain::CallbackUrl, store::callback, store::function::Function};
+use shared::{
+    domain::{CallbackUrl, ProjectId},
+    store::{Tx, callback},
+};
 
-use crate::{ApiState, auth::Caller, problem::Problem};
+use crate::{ApiState, problem::Problem};
 
 /// Refuses a URL that could never be called, and one whose messages nobody could check.
 pub(super) async fn check(
     state: &ApiState,
-    caller: &Caller,
-    function: &Function,
+    tx: &mut Tx,
+    project: ProjectId,
     url: Option<&CallbackUrl>,
 ) -> Result<(), Problem> {
     let Some(url) = url else { return Ok(()) };
@@ -18,8 +21,7 @@ pub(super) async fn check(
     if let Some(address) = url.literal_address().filter(|it| !reach.includes(*it)) {
         return refuse(format!("names {address}, which callbacks may not reach"));
     }
-    let project = function.project;
-    match callback::has_secret(&state.db, caller.actor.tenant, project).await? {
+    match callback::has_secret(tx, project).await? {
         true => Ok(()),
         false => refuse(format!(
             "needs a secret to sign with; make one with POST /api/v1/projects/{project}/callback-secret"

@@ -38,10 +38,12 @@ pub(super) async fn cancel(
     }
     commit(tx).await?;
     tell(state, id, cancelled);
-    if cancelled == Cancelled::Asked {
-        get::until_final(state, caller, id, watch, Instant::now() + PATIENCE).await?;
-    }
-    let execution = get::find(state, caller, id).await?;
+    let execution = match cancelled {
+        Cancelled::Asked => {
+            get::when_final(state, caller, id, watch, Instant::now() + PATIENCE).await?
+        }
+        Cancelled::AtOnce | Cancelled::TooLate(_) => get::find(state, caller, id).await?,
+    };
     match execution.summary.status {
         status @ (ExecutionStatus::Completed | ExecutionStatus::Failed) => Err(too_late(status)),
         _ => Ok(Okay::new(execution.into())),

@@ -1,7 +1,7 @@
 //! GET /functions/executions/{execution_id}
 
 use shared::{
-    domain::{ExecutionId, ExecutionStatus},
+    domain::ExecutionId,
     queue::Watch,
     store::execution_report::{self, Execution as Row},
 };
@@ -23,8 +23,7 @@ pub(super) async fn get(
     let watch = wait.map(|wait| (state.signals.watch(id.0), Instant::now() + wait.0));
     let mut execution = find(state, caller, id).await?;
     if let Some((watch, deadline)) = watch.filter(|_| !execution.summary.status.is_final()) {
-        until_final(state, caller, id, watch, deadline).await?;
-        execution = find(state, caller, id).await?;
+        execution = when_final(state, caller, id, watch, deadline).await?;
     }
     Ok(Okay::new(execution.into()))
 }
@@ -41,20 +40,19 @@ pub(super) async fn find(
     Ok(execution)
 }
 
-/// Returns when the execution has ended, or at the deadline.
-pub(super) async fn until_final(
+/// The execution as soon as it has ended, or as it is at the deadline.
+pub(super) async fn when_final(
     state: &ApiState,
     caller: &Caller,
     id: ExecutionId,
     mut watch: Watch,
     deadline: Instant,
-) -> Result<(), Problem> {
-    while watch.changed(deadline).await {
-        // Without the payloads: most looks find that it goes on.
-        let status = execution_report::status(&state.db, caller.actor.tenant, id).await?;
-        if status.is_none_or(ExecutionStatus::is_final) {
-            break;
+) -> Result<Row, Problem> {
+    loop {
+        let in_time = watch.changed(deadline).await;
+        let execution = find(state, caller, id).await?;
+        if execution.summary.status.is_final() || !in_time {
+            return Ok(execution);
         }
     }
-    Ok(())
 }

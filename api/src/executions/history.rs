@@ -4,7 +4,10 @@ use shared::{
     domain::{
         ExecutionStatus, FunctionId, IdCursor, PageSize, ProjectId, Reason, RequestId, UserId,
     },
-    store::execution_report::{self, Filter, Summary},
+    store::{
+        Tx,
+        execution_report::{self, Filter, Summary},
+    },
 };
 
 use super::views::ExecutionSummary;
@@ -49,9 +52,10 @@ pub(super) async fn of_function(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Okay<Page<ExecutionSummary>>, Problem> {
-    access::find(state, caller, function, Action::ReadExecution).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    access::find(&mut tx, caller, function, Action::ReadExecution).await?;
     let filter = Filter { function: Some(function), ..conditions.filter(None) };
-    list(state, caller, filter, behind, size).await
+    list(&mut tx, caller, filter, behind, size).await
 }
 
 pub(super) async fn of_project(
@@ -63,18 +67,19 @@ pub(super) async fn of_project(
     size: PageSize,
 ) -> Result<Okay<Page<ExecutionSummary>>, Problem> {
     projects::access::find(state, caller, project, Action::ReadExecution).await?;
-    list(state, caller, conditions.filter(Some(project)), behind, size).await
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    list(&mut tx, caller, conditions.filter(Some(project)), behind, size).await
 }
 
 async fn list(
-    state: &ApiState,
+    tx: &mut Tx,
     caller: &Caller,
     filter: Filter,
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Okay<Page<ExecutionSummary>>, Problem> {
     let tenant = caller.actor.tenant;
-    let rows = execution_report::list(&state.db, tenant, filter, behind, size).await?;
+    let rows = execution_report::list(tx, tenant, filter, behind, size).await?;
     let cursor = |row: &Summary| IdCursor(row.id.0).to_string();
     Ok(Okay::new(Page::of(rows, size, cursor, ExecutionSummary::from)))
 }

@@ -18,7 +18,8 @@ use shared::{
 use tokio::time::Instant;
 
 use super::{
-    call, get,
+    call::{self, Incoming},
+    get,
     invoke_async::queued,
     views::{Called, InvokeFunction, Queued, mebibytes, milliseconds},
 };
@@ -26,9 +27,7 @@ use crate::{
     ApiState,
     answer::{Accepted, Okay},
     auth::Caller,
-    functions::access,
     params::{self, LineCount},
-    permission::Action,
     problem::Problem,
 };
 
@@ -85,16 +84,15 @@ pub(super) async fn invoke(
     body: InvokeFunction,
     how: How,
 ) -> Result<Invoked, Problem> {
-    let function = access::find(state, caller, id, Action::InvokeFunction).await?;
-    let function = call::at_version(state, caller, function, how.version).await?;
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
-    let timeout = call::timeout(&function, how.timeout)?;
+    let incoming = Incoming::of(state, caller, id, how.version).await?;
+    let timeout = incoming.timeout(how.timeout)?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     if how.respond_async {
         let terms = Terms { timeout, version: how.version, ..Terms::default() };
-        let accepted = call::accept(state, caller, &function, &calls, terms).await?;
+        let accepted = incoming.accept(&calls, terms).await?;
         let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
         return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
     }
@@ -102,14 +100,13 @@ pub(super) async fn invoke(
     let watch = state.signals.watch(execution_id.0);
     let only_within = Some(state.call_limits.clone());
     let terms = Terms { timeout, only_within, version: how.version, ..Terms::default() };
-    call::accept(state, caller, &function, &calls, terms).await?;
+    let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
+    incoming.accept(&calls, terms).await?;
 
     let gone = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));
-    let own_timeout = Duration::from_secs(function.timeout_seconds.into());
     let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
-    get::until_final(state, caller, execution_id, watch, deadline).await?;
-    let execution = get::find(state, caller, execution_id).await?;
+    let execution = get::when_final(state, caller, execution_id, watch, deadline).await?;
     gone.into_iter().for_each(CancelWhenGone::stayed);
     Ok(Invoked::Done(answer(execution, how.log_tail)?))
 }

@@ -6,12 +6,12 @@ use shared::{
 };
 
 use super::{
-    call, callback, later,
+    call::{self, Incoming},
+    later,
     views::{InvokeLater, Queued},
 };
 use crate::{
-    ApiState, answer::Accepted, auth::Caller, functions::access, params::Duration,
-    permission::Action, problem::Problem, shape::Timestamp,
+    ApiState, answer::Accepted, auth::Caller, params::Duration, problem::Problem, shape::Timestamp,
 };
 
 pub(super) async fn invoke_async(
@@ -22,21 +22,16 @@ pub(super) async fn invoke_async(
     version: Option<VersionNumber>,
     timeout: Option<Duration>,
 ) -> Result<Accepted<Queued>, Problem> {
-    let function = access::find(state, caller, id, Action::InvokeFunction).await?;
-    let function = call::at_version(state, caller, function, version).await?;
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
-    callback::check(state, caller, &function, body.callback_url.as_ref()).await?;
-    let terms = Terms {
-        version,
-        timeout: call::timeout(&function, timeout)?,
-        callback: body.callback_url,
-        start: later::start(state, body.delay, body.run_at)?,
-        ..Terms::default()
-    };
+    let start = later::start(state, body.delay, body.run_at)?;
+    let mut incoming = Incoming::of(state, caller, id, version).await?;
+    let timeout = incoming.timeout(timeout)?;
+    incoming.check_callback(body.callback_url.as_ref()).await?;
+    let terms = Terms { version, timeout, callback: body.callback_url, start, ..Terms::default() };
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
-    let accepted = call::accept(state, caller, &function, &calls, terms).await?;
+    let accepted = incoming.accept(&calls, terms).await?;
     Ok(Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id)))
 }
 

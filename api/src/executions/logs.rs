@@ -19,7 +19,6 @@ pub(super) async fn list(
     behind: Option<LogCursor>,
     size: PageSize,
 ) -> Result<Okay<Page<LogLine>>, Problem> {
-    access::find(state, caller, function, Action::ReadExecution).await?;
     for (field, seq) in [("after_seq", filter.after_seq), ("before_seq", filter.before_seq)] {
         if seq.is_some() && filter.execution.is_none() {
             let message = "counts the lines of one execution; send 'execution_id' too";
@@ -31,7 +30,9 @@ pub(super) async fn list(
         None => Order::NewestFirst,
     };
     let tenant = caller.actor.tenant;
-    let rows = log::list(&state.db, tenant, function, &filter, order, behind, size).await?;
+    let mut tx = state.db.begin_for(tenant).await?;
+    access::find(&mut tx, caller, function, Action::ReadExecution).await?;
+    let rows = log::list(&mut tx, tenant, function, &filter, order, behind, size).await?;
     let cursor = |row: &LogEntry| row.place.to_string();
     Ok(Okay::new(Page::of(rows, size, cursor, LogLine::from)))
 }

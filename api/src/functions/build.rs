@@ -16,7 +16,8 @@ pub(super) async fn get(
     function: FunctionId,
     id: BuildId,
 ) -> Result<Okay<Build>, Problem> {
-    access::find(state, caller, function, Action::ReadFunction).await?;
-    let build = build_report::find(&state.db, caller.actor.tenant, function, id).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    access::find(&mut tx, caller, function, Action::ReadFunction).await?;
+    let build = build_report::find(&mut tx, caller.actor.tenant, function, id).await?;
     Ok(Okay::new(build.ok_or_else(BuildId::not_found)?.into()))
 }

@@ -28,9 +28,9 @@ pub(super) async fn delete(
     caller: &Caller,
     id: FunctionId,
 ) -> Result<Okay<FunctionDeleted>, Problem> {
-    access::find(state, caller, id, Action::DeleteFunction).await?;
     let tenant = caller.actor.tenant;
     let mut tx = state.db.begin_for(tenant).await?;
+    access::find(&mut tx, caller, id, Action::DeleteFunction).await?;
     if !retire::delete(&mut tx, tenant, id).await? {
         return Err(FunctionId::not_found());
     }

@@ -50,10 +50,11 @@ pub(super) async fn deployed(
     number: VersionNumber,
 ) -> Result<Deployed, Problem> {
     let tenant = caller.actor.tenant;
-    let function = access::find(state, caller, id, Action::ReadFunction).await?;
-    let version = version::find(&state.db, tenant, id, number).await?;
+    let mut tx = state.db.begin_for(tenant).await?;
+    let function = access::find(&mut tx, caller, id, Action::ReadFunction).await?;
+    let version = version::find(&mut tx, tenant, id, number).await?;
     let version = version.ok_or_else(FunctionId::not_found)?;
-    let build = build_report::find(&state.db, tenant, id, version.build).await?;
+    let build = build_report::find(&mut tx, tenant, id, version.build).await?;
     let build = build.ok_or_else(|| Problem::internal(format!("{id} lost a build")))?;
     let serves = function.status == FunctionStatus::Active;
     Ok(Deployed {

@@ -3,6 +3,7 @@
 use shared::{
     domain::{BuildStatus, FunctionId},
     store::{
+        Tx,
         build_report::{self, BuildReport},
         function::Function,
         version::{self, Version},
@@ -19,18 +20,19 @@ pub(super) async fn get(
     caller: &Caller,
     id: FunctionId,
 ) -> Result<Okay<FunctionDetails>, Problem> {
-    let function = access::find(state, caller, id, Action::ReadFunction).await?;
-    let version = version::find(&state.db, caller.actor.tenant, id, function.version).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    let function = access::find(&mut tx, caller, id, Action::ReadFunction).await?;
+    let version = version::find(&mut tx, caller.actor.tenant, id, function.version).await?;
     // Gone between the two looks: deleted and cleaned up.
     let version = version.ok_or_else(FunctionId::not_found)?;
-    let newer_build = newer_build(state, caller, &function).await?;
-    let build = build_of(state, caller, id, &version).await?;
+    let newer_build = newer_build(&mut tx, caller, &function).await?;
+    let build = build_of(&mut tx, caller, id, &version).await?;
     Ok(Okay::new(FunctionDetails::of(function, version, build, newer_build)))
 }
 
 /// The build of the newest version, while that cannot serve.
 async fn newer_build(
-    state: &ApiState,
+    tx: &mut Tx,
     caller: &Caller,
     function: &Function,
 ) -> Result<Option<BuildReport>, Problem> {
@@ -38,19 +40,19 @@ async fn newer_build(
     if latest == function.version {
         return Ok(None);
     }
-    let newest = version::find(&state.db, caller.actor.tenant, id, latest).await?;
+    let newest = version::find(tx, caller.actor.tenant, id, latest).await?;
     match newest.filter(|newest| newest.build_status != BuildStatus::Succeeded) {
-        Some(newest) => build_of(state, caller, id, &newest).await.map(Some),
+        Some(newest) => build_of(tx, caller, id, &newest).await.map(Some),
         None => Ok(None),
     }
 }
 
 async fn build_of(
-    state: &ApiState,
+    tx: &mut Tx,
     caller: &Caller,
     id: FunctionId,
     version: &Version,
 ) -> Result<BuildReport, Problem> {
-    let build = build_report::find(&state.db, caller.actor.tenant, id, version.build).await?;
+    let build = build_report::find(tx, caller.actor.tenant, id, version.build).await?;
     build.ok_or_else(|| Problem::internal(format!("{id} has no build")))
 }

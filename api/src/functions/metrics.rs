@@ -94,8 +94,9 @@ pub(super) async fn metrics(
     id: FunctionId,
     window: Window,
 ) -> Result<Okay<FunctionMetrics>, Problem> {
-    access::find(state, caller, id, Action::ReadFunction).await?;
-    let found = function_numbers::metrics(&state.db, caller.actor.tenant, id, window).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    access::find(&mut tx, caller, id, Action::ReadFunction).await?;
+    let found = function_numbers::metrics(&mut tx, caller.actor.tenant, id, window).await?;
     let step = |(number, numbers): (usize, &Numbers)| StepOfCalls {
         at: (found.first + window.step() * number as u32).into(),
         calls: numbers.calls,

@@ -47,7 +47,8 @@ async fn cannot_serve(
     id: FunctionId,
     number: VersionNumber,
 ) -> Result<Problem, Problem> {
-    let version = version::find(&state.db, caller.actor.tenant, id, number).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    let version = version::find(&mut tx, caller.actor.tenant, id, number).await?;
     Ok(version
         .map_or_else(|| versions::not_found(number), |version| versions::not_built(id, &version)))
 }

@@ -91,9 +91,10 @@ pub(super) async fn list(
     behind: Option<VersionCursor>,
     size: PageSize,
 ) -> Result<Okay<Page<Version>>, Problem> {
-    access::find(state, caller, id, Action::ReadFunction).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    access::find(&mut tx, caller, id, Action::ReadFunction).await?;
     let behind = behind.map(|VersionCursor(number)| Behind(number));
-    let rows = version::list(&state.db, caller.actor.tenant, id, behind, size).await?;
+    let rows = version::list(&mut tx, caller.actor.tenant, id, behind, size).await?;
     let cursor = |row: &version::Version| VersionCursor(row.number).to_string();
     Ok(Okay::new(Page::of(rows, size, cursor, Version::from)))
 }
@@ -126,8 +127,9 @@ pub(super) async fn source(
     id: FunctionId,
     number: VersionNumber,
 ) -> Result<Okay<Source>, Problem> {
-    access::find(state, caller, id, Action::ReadFunction).await?;
-    let bundle = version::source(&state.db, caller.actor.tenant, id, number).await?;
+    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+    access::find(&mut tx, caller, id, Action::ReadFunction).await?;
+    let bundle = version::source(&mut tx, caller.actor.tenant, id, number).await?;
     let bundle = bundle.ok_or_else(|| not_found(number))?;
     let files = bundle.files().map(|(path, content)| {
         let (encoding, content) = match std::str::from_utf8(content) {

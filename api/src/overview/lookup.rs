@@ -20,7 +20,8 @@ pub(super) async fn lookup(
             found.map(|_| vec![Found::project(id)]).unwrap_or_default()
         }
         AnyId::Function(id) => {
-            let found = function::find(db, actor, id).await?;
+            let mut tx = db.begin_for(actor.tenant).await?;
+            let found = function::find(&mut tx, actor, id).await?;
             found.map(|_| vec![Found::function(id)]).unwrap_or_default()
         }
         AnyId::Execution(id) => {

@@ -25,7 +25,8 @@ pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
 pub use lease::{
     Beat, LEASE_TIME, LeaseId, beat, degraded_layers, live_workers, open_lease, release_lease,
 };
-pub use push::{push, push_later, push_many};
+pub use push::{push, push_many};
 pub use reap::{DeadJob, Reaped, promote_due, reap};
+pub(crate) use settle::count_settle;
 pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, retry, settle, settle_many};
 pub use signals::{Signals, Watch};

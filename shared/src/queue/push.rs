@@ -3,8 +3,6 @@
 //! Waking a worker is not part of it: NOTIFY inside a writing transaction serialises all of them.
 //! Call `Signals::jobs_pushed` after the commit.
 
-use time::OffsetDateTime;
-
 use super::job::NewJob;
 use crate::store::{StoreError, Tx};
 
@@ -30,36 +28,6 @@ pub async fn push_many(tx: &mut Tx, jobs: &[NewJob]) -> Result<(), StoreError> {
         &tenants,
         &functions,
         &requests,
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Adds jobs that no worker sees before `due_at`; a restart keeps it.
-pub async fn push_later(
-    tx: &mut Tx,
-    jobs: &[NewJob],
-    due_at: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let kinds: Vec<_> = jobs.iter().map(|job| job.kind.as_str().to_owned()).collect();
-    let subjects: Vec<_> = jobs.iter().map(|job| job.subject).collect();
-    let classes: Vec<_> = jobs.iter().map(|job| job.class as i16).collect();
-    let tenants: Vec<_> = jobs.iter().map(|job| job.tenant.0).collect();
-    let functions: Vec<_> = jobs.iter().map(|job| job.function.0).collect();
-    let requests: Vec<_> = jobs.iter().map(|job| job.request.0).collect();
-    sqlx::query!(
-        "insert into q.later (kind, subject_id, class, tenant_id, function_id, request_id, attempt,
-                              redeliveries, cancel_requested, enqueued_at, due_at)
-         select j.*, 1, 0, false, now(), $7
-         from unnest($1::text[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::uuid[]) j",
-        &kinds,
-        &subjects,
-        &classes,
-        &tenants,
-        &functions,
-        &requests,
-        due_at,
     )
     .execute(&mut **tx)
     .await?;

@@ -59,11 +59,15 @@ pub async fn settle_many(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<i64>, 
     .into_iter()
     .collect();
     for claim in claims {
-        let event =
-            if settled.contains(&claim.token) { Event::Settled } else { Event::StaleSettle };
-        counters().add(claim.class, event, 1);
+        count_settle(*claim, settled.contains(&claim.token));
     }
     Ok(settled)
+}
+
+/// Counts an attempt to settle, for statements that settle a job and write its outcome in one.
+pub(crate) fn count_settle(claim: Claim, settled: bool) {
+    let event = if settled { Event::Settled } else { Event::StaleSettle };
+    counters().add(claim.class, event, 1);
 }
 
 /// Puts the next attempt of a job off; a restart keeps the due time. A job whose end was asked for

@@ -276,21 +276,26 @@ impl Line {
         is_echo: bool,
     ) -> Result<(), sqlx::Error> {
         let ids = |ids: &[Uuid]| ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
-        let mut notices = Vec::new();
+        let mut notices: Vec<(String, String)> = Vec::new();
         if outbox.jobs_pushed {
-            notices.push((JOBS, String::new()));
+            notices.push((JOBS.to_owned(), String::new()));
         }
-        notices.extend(outbox.done.chunks(IDS_PER_NOTICE).map(|done| (DONE, ids(done))));
-        notices.extend(outbox.cancel.chunks(IDS_PER_NOTICE).map(|cancel| (CANCEL, ids(cancel))));
+        notices.extend(outbox.done.chunks(IDS_PER_NOTICE).map(|done| (DONE.to_owned(), ids(done))));
+        notices.extend(
+            outbox.cancel.chunks(IDS_PER_NOTICE).map(|cancel| (CANCEL.to_owned(), ids(cancel))),
+        );
         if is_echo {
-            notices.push((ECHO, String::new()));
+            notices.push((ECHO.to_owned(), String::new()));
         }
-        for (channel, payload) in notices {
-            let notice = sqlx::query!("select pg_notify($1, $2)", channel, payload);
-            timeout(self.patience(), notice.execute(&mut *voice))
-                .await
-                .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
-        }
+        let (channels, payloads): (Vec<_>, Vec<_>) = notices.into_iter().unzip();
+        let speak = sqlx::query!(
+            "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n (channel, payload)",
+            &channels,
+            &payloads,
+        );
+        timeout(self.patience(), speak.execute(voice))
+            .await
+            .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
         Ok(())
     }
 

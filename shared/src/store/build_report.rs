@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, db::word, toolchain};
+use super::{StoreError, Tx, db::word, toolchain};
 use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, TenantId};
 
 /// One build, with everything the compiler said.
@@ -39,30 +39,29 @@ pub struct BuildReport {
 
 /// One build of a function.
 pub async fn find(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     id: BuildId,
 ) -> Result<Option<BuildReport>, StoreError> {
-    read(db, tenant, function, Some(id.0)).await
+    read(tx, tenant, function, Some(id.0)).await
 }
 
 /// The build of the function's newest version.
 pub async fn latest(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
 ) -> Result<Option<BuildReport>, StoreError> {
-    read(db, tenant, function, None).await
+    read(tx, tenant, function, None).await
 }
 
 async fn read(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     id: Option<Uuid>,
 ) -> Result<Option<BuildReport>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let row = sqlx::query!(
         "select b.id, v.number, b.status, b.reason, b.message, b.diagnostics, b.log,
                 b.log_truncated, b.toolchain, b.cached, b.queued_at, b.started_at, b.completed_at,
@@ -75,13 +74,13 @@ async fn read(
         tenant.0,
         id,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let status = word(&row.status)?;
     let waits_for = match status {
         BuildStatus::Pending => {
-            toolchain::missing(db, row.runtime.parse().map_err(StoreError::unreadable)?).await?
+            toolchain::missing(tx, row.runtime.parse().map_err(StoreError::unreadable)?).await?
         }
         _ => None,
     };

@@ -10,7 +10,7 @@ use crate::{
         Actor, CallbackUrl, Cause, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan,
         TenantId, VersionNumber,
     },
-    queue::{CallLimits, Class, JobKind, NewJob, push_later, push_many},
+    queue::{CallLimits, Class, JobKind, NewJob, push_many},
 };
 
 /// Calls to be accepted, all of them or none.
@@ -65,8 +65,9 @@ pub struct Accepted {
     pub run_at: Option<OffsetDateTime>,
 }
 
-/// Inserts executions of the version that serves at this moment, and their jobs. None when none
-/// serves or, under `only_within`, when there is no room: the insert itself demands both.
+/// Inserts executions of the version that serves at this moment, and their jobs, in one trip to the
+/// database. None when none serves or, under `only_within`, when there is no room: the insert itself
+/// demands both.
 pub async fn accept(
     tx: &mut Tx,
     actor: Actor,
@@ -82,7 +83,7 @@ pub async fn accept(
         Start::After(delay) => (Some(delay.as_secs_f64()), None),
         Start::At(moment) => (None, Some(moment)),
     };
-    let rows = sqlx::query_file!(
+    let accepted = sqlx::query_file!(
         "src/store/call_accept.sql",
         &ids,
         &inputs,
@@ -98,25 +99,12 @@ pub async fn accept(
         new.terms.only_within.as_ref().map(CallLimits::by_plan),
         new.terms.version.map(VersionNumber::get),
         new.cause.trace.to_string(),
+        JobKind::Execute.as_str(),
+        class_of(new.mode) as i16,
     )
-    .fetch_all(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let accepted = Accepted { version: row.version_number, run_at: row.run_at };
-    let job = |&(id, _): &(ExecutionId, JsonText)| NewJob {
-        kind: JobKind::Execute,
-        class: class_of(new.mode),
-        subject: id.0,
-        tenant: actor.tenant,
-        function: new.function,
-        request: new.cause.request,
-    };
-    let jobs: Vec<_> = new.calls.iter().map(job).collect();
-    match accepted.run_at {
-        None => push_many(tx, &jobs).await?,
-        Some(due_at) => push_later(tx, &jobs, due_at).await?,
-    }
-    Ok(Some(accepted))
+    Ok(accepted.map(|row| Accepted { version: row.version_number, run_at: row.run_at }))
 }
 
 /// Until the transaction ends nobody gives the version up; afterwards the call's job keeps it. What

@@ -242,14 +242,12 @@ pub async fn deliveries(
 }
 
 /// True when the project's messages can be signed.
-pub async fn has_secret(db: &Db, tenant: TenantId, project: ProjectId) -> Result<bool, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
+pub async fn has_secret(tx: &mut Tx, project: ProjectId) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar!(
-        r#"select exists (select 1 from callback_secret where project_id = $1 and tenant_id = $2) as "found!""#,
+        r#"select exists (select 1 from callback_secret where project_id = $1) as "found!""#,
         project.0,
-        tenant.0
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut **tx)
     .await?;
     Ok(found)
 }

@@ -117,10 +117,15 @@ impl Db {
     const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
     /// What every session asks for. No statement here wants to read a whole table, whatever the
-    /// statistics of one that was just empty suggest; and a process that is stopped in the middle of
-    /// a transaction must not hold its locks longer than a lease lives.
-    const SESSION: [(&str, &str); 3] = [
+    /// statistics of one that was just empty suggest. That makes plans look dear that are not, so
+    /// none is worth compiling; and planning costs more than running, so each is planned once. The
+    /// few statements with conditions that may be absent ask for more (`plan_for_values`). A process
+    /// that is stopped in the middle of a transaction must not hold its locks longer than a lease
+    /// lives.
+    const SESSION: [(&str, &str); 5] = [
         ("enable_seqscan", "off"),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
         ("idle_in_transaction_session_timeout", "4s"),
         ("statement_timeout", "30s"),
     ];

@@ -10,9 +10,12 @@ use super::{
     db::{one_changed, word},
     version::read_env,
 };
-use crate::domain::{
-    ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason, RetryPolicy,
-    TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
+use crate::{
+    domain::{
+        ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason,
+        RetryPolicy, TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
+    },
+    queue::{self, Claim, SettleError},
 };
 
 /// Everything a worker needs to run one call.
@@ -74,13 +77,13 @@ pub async fn start(
     attempt: i16,
     worker: &WorkerIdentity,
 ) -> Result<Option<StartedExecution>, StoreError> {
-    let mut tx = db.begin().await?;
-    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
     let row = sqlx::query!(
-        r#"update execution e
+        r#"with unflushed as materialized (select set_config('synchronous_commit', 'off', true) as is_set)
+         update execution e
          set status = 'running', started_at = now(), attempt = $2, worker = $3, degraded = $4
-         from function_version v join artifact a on a.key = v.artifact_key
-         where e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
+         from unflushed, function_version v join artifact a on a.key = v.artifact_key
+         where unflushed.is_set is not null
+           and e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
                    least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.env,
                    v.secret_names <> '{}' as "has_secrets!", v.max_retries,
@@ -90,9 +93,8 @@ pub async fn start(
         worker.name,
         &worker.degraded,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(db.pool())
     .await?;
-    tx.commit().await?;
     row.map(|row| {
         let milliseconds = |count: i32| Duration::from_millis(count.unsigned_abs().into());
         let is_async = word::<ExecutionMode>(&row.mode)? == ExecutionMode::Async;
@@ -183,27 +185,21 @@ pub struct Waits {
     pub store: Duration,
 }
 
-/// Writes the outcome of a running execution. Goes into the transaction that settles its job.
-pub async fn record(
-    tx: &mut Tx,
+/// Settles the job of an execution and writes its outcome, both or neither, in one trip to the
+/// database. Stale when the job is another worker's by now, or the execution ended already.
+pub async fn settle(
+    db: &Db,
+    claim: Claim,
     execution: &StartedExecution,
     attempt: i16,
     finished: &FinishedExecution,
-) -> Result<Waits, StoreError> {
-    // Also from pending: a crash of the server may have forgotten the start, which is not flushed,
-    // and kept the claim, which the caller has just proved by settling it.
-    // queue_ms is the wait before the attempt; store_ms is what is left of the total.
-    let row = sqlx::query!(
-        r#"update execution
-         set status = $2, dead_letter = mode = 'async' and $2 = 'failed', reason = $3, output = $4,
-             error_message = $5, setup_ms = $6::float8, run_ms = $7::float8, cpu_ms = $8,
-             peak_memory_bytes = $9, exit_status = $10, signal = $11, logs_truncated = $12,
-             attempt = $13, completed_at = clock_timestamp(),
-             queue_ms = 1000 * extract(epoch from started_at - greatest(queued_at, run_at)),
-             store_ms = greatest(0, 1000 * extract(epoch from clock_timestamp() - started_at) - $6::float8 - $7::float8)
-         where id = $1 and status in ('pending', 'running')
-         returning coalesce(queue_ms, 0) as "queue_ms!", store_ms as "store_ms!""#,
+) -> Result<Waits, SettleError> {
+    let log = LogColumns::of(&finished.log);
+    let row = sqlx::query_file!(
+        "src/store/execution_settle.sql",
         execution.id.0,
+        claim.job_id,
+        claim.token,
         finished.status().as_str(),
         finished.reason.map(Reason::as_str),
         finished.output,
@@ -216,11 +212,15 @@ pub async fn record(
         finished.signal,
         finished.log_truncated,
         i32::from(attempt),
+        &log.times,
+        &log.streams,
+        &log.levels,
+        &log.texts,
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(db.pool())
     .await?;
-    let row = row.ok_or(StoreError::UnexpectedState("an execution that ended"))?;
-    record_log(tx, execution, attempt, &finished.log).await?;
+    queue::count_settle(claim, row.is_some());
+    let row = row.ok_or(SettleError::Stale)?;
     let part = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
     Ok(Waits { queue: part(row.queue_ms), store: part(row.store_ms) })
 }
@@ -261,13 +261,7 @@ async fn record_log(
     attempt: i16,
     log: &[LogLine],
 ) -> Result<(), StoreError> {
-    if log.is_empty() {
-        return Ok(());
-    }
-    let times: Vec<_> = log.iter().map(|line| line.at).collect();
-    let streams: Vec<_> = log.iter().map(|line| line.stream.as_str().to_owned()).collect();
-    let levels: Vec<_> = log.iter().map(|line| line.level.as_str().to_owned()).collect();
-    let texts: Vec<_> = log.iter().map(|line| line.text.clone()).collect();
+    let log = LogColumns::of(log);
     // Lines are counted through all attempts of an execution.
     sqlx::query!(
         "insert into execution_log
@@ -280,14 +274,33 @@ async fn record_log(
         execution.tenant.0,
         execution.function.0,
         i32::from(attempt),
-        &times,
-        &streams,
-        &levels,
-        &texts,
+        &log.times,
+        &log.streams,
+        &log.levels,
+        &log.texts,
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// The lines of a log as the database takes many rows at once: column by column.
+struct LogColumns {
+    times: Vec<OffsetDateTime>,
+    streams: Vec<String>,
+    levels: Vec<String>,
+    texts: Vec<String>,
+}
+
+impl LogColumns {
+    fn of(log: &[LogLine]) -> Self {
+        Self {
+            times: log.iter().map(|line| line.at).collect(),
+            streams: log.iter().map(|line| line.stream.as_str().to_owned()).collect(),
+            levels: log.iter().map(|line| line.level.as_str().to_owned()).collect(),
+            texts: log.iter().map(|line| line.text.clone()).collect(),
+        }
+    }
 }
 
 /// Ends an execution that could not be run to an end of its own.

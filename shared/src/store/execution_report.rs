@@ -5,7 +5,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, db::word, project::effective_role};
+use super::{Db, StoreError, Tx, db::word, project::effective_role};
 use crate::domain::{
     Actor, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, IdCursor, JsonText, PageSize,
     ProjectId, Reason, RequestId, Role, TenantId, UserId,
@@ -223,14 +223,13 @@ impl Filter {
 
 /// Executions without their payloads, newest first.
 pub async fn list(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     filter: Filter,
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Summary>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    plan_for_values(&mut tx).await?;
+    plan_for_values(tx).await?;
     let rows = sqlx::query_file_as!(
         SummaryRow,
         "src/store/execution_list.sql",
@@ -248,7 +247,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     rows.into_iter().map(Summary::try_from).collect()
 }
@@ -285,7 +284,7 @@ pub async fn counts(
 
 /// Conditions that were not given vanish from a plan made for the values at hand, and indexes fit;
 /// a plan made for all values has to keep them.
-pub(super) async fn plan_for_values(tx: &mut super::Tx) -> Result<(), StoreError> {
+pub(super) async fn plan_for_values(tx: &mut Tx) -> Result<(), StoreError> {
     sqlx::query!("set local plan_cache_mode = force_custom_plan").execute(&mut **tx).await?;
     Ok(())
 }

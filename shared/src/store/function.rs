@@ -67,8 +67,11 @@ pub struct Filter {
 }
 
 /// One function; None when it is not there for this user.
-pub async fn find(db: &Db, actor: Actor, id: FunctionId) -> Result<Option<Function>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
+pub async fn find(
+    tx: &mut Tx,
+    actor: Actor,
+    id: FunctionId,
+) -> Result<Option<Function>, StoreError> {
     let row = sqlx::query_file_as!(
         Row,
         "src/store/function_find.sql",
@@ -76,7 +79,7 @@ pub async fn find(db: &Db, actor: Actor, id: FunctionId) -> Result<Option<Functi
         actor.user.0,
         id.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?;
     row.map(Row::read).transpose()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, execution_report::plan_for_values};
+use super::{Db, StoreError, Tx, execution_report::plan_for_values};
 use crate::domain::{ExecutionId, FunctionId, Reason, TenantId, Window};
 
 /// Calls of one function that a list looks at.
@@ -108,13 +108,12 @@ pub struct Metrics {
 
 /// The numbers of a function. Whoever asks has been let in to it.
 pub async fn metrics(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     window: Window,
 ) -> Result<Metrics, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    plan_for_values(&mut tx).await?;
+    plan_for_values(tx).await?;
     let rows = sqlx::query_file!(
         "src/store/function_metrics.sql",
         tenant.0,
@@ -124,7 +123,7 @@ pub async fn metrics(
         MAX_CALLS,
         COLD_START_MS,
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     let mut steps = vec![Numbers::default(); window.steps() as usize];
     let mut all = None;

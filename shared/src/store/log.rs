@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, db::word, execution_report::plan_for_values};
+use super::{StoreError, Tx, db::word, execution_report::plan_for_values};
 use crate::domain::{
     ExecutionId, ExecutionStatus, FunctionId, Level, LogCursor, LogStream, PageSize, TenantId,
 };
@@ -69,7 +69,7 @@ pub enum Order {
 
 /// Lines that the executions of a function wrote. Whoever asks has been let in to the function.
 pub async fn list(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     filter: &Filter,
@@ -77,8 +77,7 @@ pub async fn list(
     behind: Option<LogCursor>,
     size: PageSize,
 ) -> Result<Vec<LogEntry>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
-    plan_for_values(&mut tx).await?;
+    plan_for_values(tx).await?;
     let seq = |seq: u32| i32::try_from(seq).unwrap_or(i32::MAX);
     macro_rules! read {
         ($file:literal) => {
@@ -101,7 +100,7 @@ pub async fn list(
                 behind.map(|cursor| cursor.seq) as Option<i32>,
                 size.and_one(),
             )
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut **tx)
             .await?
         };
     }

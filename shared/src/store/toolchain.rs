@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Db, StoreError};
+use super::{Db, StoreError, Tx};
 use crate::domain::Runtime;
 
 /// How often a worker renews its offers.
@@ -46,15 +46,13 @@ pub async fn offer(db: &Db, worker: &str, offers: &[Offer]) -> Result<(), StoreE
 
 /// What a build for a runtime waits for when no running worker can do it, in a sentence with what there
 /// is instead; None when one can.
-pub async fn missing(db: &Db, runtime: Runtime) -> Result<Option<String>, StoreError> {
+pub async fn missing(tx: &mut Tx, runtime: Runtime) -> Result<Option<String>, StoreError> {
     let (language, minor) = language_and_minor(runtime);
     let offers = sqlx::query!(
-        "select language, max(minor) as \"newest!\" from toolchain_offer
-         where seen_at > now() - make_interval(secs => $1)
-         group by language order by language",
+        r#"select language as "language!", newest as "newest!" from offered_toolchains($1)"#,
         FRESH_SECONDS,
     )
-    .fetch_all(db.pool())
+    .fetch_all(&mut **tx)
     .await?;
     if offers.iter().any(|offer| offer.language == language && offer.newest >= minor) {
         return Ok(None);

@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, db::word, function};
+use super::{StoreError, Tx, db::word, function};
 use crate::domain::{
     BuildId, BuildStatus, EventName, FunctionId, PageSize, RetryPolicy, SourceBundle, TenantId,
     UserId, VariableName, Variables, VersionId, VersionNumber, VersionSettings,
@@ -40,13 +40,12 @@ pub struct Behind(pub VersionNumber);
 /// The versions of a function, newest first, without those that were cleaned up. Whoever asks has
 /// been let in to the function.
 pub async fn list(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     behind: Option<Behind>,
     size: PageSize,
 ) -> Result<Vec<Version>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query_file_as!(
         VersionRow,
         "src/store/version_list.sql",
@@ -56,19 +55,18 @@ pub async fn list(
         behind.map(|behind| behind.0.get()),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     rows.into_iter().map(VersionRow::read).collect()
 }
 
 /// One version; None when there is none of this number, or no more.
 pub async fn find(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     number: VersionNumber,
 ) -> Result<Option<Version>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let row = sqlx::query_file_as!(
         VersionRow,
         "src/store/version_list.sql",
@@ -78,19 +76,18 @@ pub async fn find(
         None::<i32>,
         1,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?;
     row.map(VersionRow::read).transpose()
 }
 
 /// The source of one version; None when there is none of this number, or no more.
 pub async fn source(
-    db: &Db,
+    tx: &mut Tx,
     tenant: TenantId,
     function: FunctionId,
     number: VersionNumber,
 ) -> Result<Option<SourceBundle>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let bundle = sqlx::query_scalar!(
         "select s.bundle
          from function_version v
@@ -100,7 +97,7 @@ pub async fn source(
         function.0,
         number.get(),
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?;
     bundle.map(|bundle| serde_json::from_slice(&bundle).map_err(StoreError::unreadable)).transpose()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     domain::{ExecutionId, PageSize, Plan, Reason, RequestId, TenantId},
-    queue::{self, ClaimedJob},
+    queue::{self, ClaimedJob, SettleError},
     store::{
         dead_letter,
         execution::{self, FinishedExecution, StartedExecution},
@@ -34,10 +34,7 @@ impl Fixture {
     /// Claims a call, lets it fail for good, and says which it was.
     async fn fail_for_good(&self) -> ExecutionId {
         let (job, call) = self.start().await;
-        let mut tx = self.db.begin().await.unwrap();
-        queue::settle(&mut tx, job.claim).await.unwrap();
-        execution::record(&mut tx, &call, job.attempt, &failed()).await.unwrap();
-        tx.commit().await.unwrap();
+        execution::settle(&self.db, job.claim, &call, job.attempt, &failed()).await.unwrap();
         call.id
     }
 
@@ -45,7 +42,8 @@ impl Fixture {
         let page = PageSize::default();
         let filter =
             Filter { project: Some(owner.project), dead_letters: true, ..Filter::default() };
-        let list = execution_report::list(&self.db, owner.tenant, filter, None, page);
+        let mut tx = self.db.begin_for(owner.tenant).await.unwrap();
+        let list = execution_report::list(&mut tx, owner.tenant, filter, None, page);
         list.await.unwrap().into_iter().map(|summary| summary.id).collect()
     }
 }
@@ -178,10 +176,7 @@ async fn an_outcome_is_written_although_a_crash_forgot_the_start() {
         .await
         .unwrap();
 
-    let mut tx = q.db.begin().await.unwrap();
-    queue::settle(&mut tx, job.claim).await.unwrap();
-    execution::record(&mut tx, &call, job.attempt, &failed()).await.unwrap();
-    tx.commit().await.unwrap();
+    execution::settle(&q.db, job.claim, &call, job.attempt, &failed()).await.unwrap();
     assert_eq!(q.outcome(id).await.0, "failed");
 }
 
@@ -193,9 +188,7 @@ async fn an_execution_that_has_ended_cannot_end_again() {
     let (job, call) = q.start().await;
     sqlx::query("update execution set status = 'cancelled'").execute(&q.sql).await.unwrap();
 
-    let mut tx = q.db.begin().await.unwrap();
-    queue::settle(&mut tx, job.claim).await.unwrap();
-    assert!(execution::record(&mut tx, &call, job.attempt, &failed()).await.is_err());
-    tx.rollback().await.unwrap();
+    let settled = execution::settle(&q.db, job.claim, &call, job.attempt, &failed()).await;
+    assert!(matches!(settled, Err(SettleError::Stale)));
     assert_eq!((q.outcome(id).await.0.as_str(), q.live_jobs().await), ("cancelled", 1));
 }

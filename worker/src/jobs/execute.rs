@@ -228,20 +228,14 @@ async fn record(
     finished: &FinishedExecution,
     retry_after: Option<Duration>,
 ) -> Result<Option<Waits>, SettleError> {
-    let mut tx = db.begin().await?;
-    let waits = match retry_after {
-        None => {
-            queue::settle(&mut tx, job.claim).await?;
-            Some(execution::record(&mut tx, call, try_number(job), finished).await?)
-        }
-        Some(delay) => {
-            queue::retry(&mut tx, job.claim, delay).await?;
-            execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
-            None
-        }
+    let Some(delay) = retry_after else {
+        return execution::settle(db, job.claim, call, try_number(job), finished).await.map(Some);
     };
+    let mut tx = db.begin().await?;
+    queue::retry(&mut tx, job.claim, delay).await?;
+    execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
     tx.commit().await?;
-    Ok(waits)
+    Ok(None)
 }
 
 async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {

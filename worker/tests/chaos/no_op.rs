@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::{
     domain::ExecutionId,
-    queue::{self, CallLimits, SettleError, Signals},
+    queue::{CallLimits, Signals},
     store::{
         Db,
         execution::{self, FinishedExecution},
@@ -83,12 +83,7 @@ async fn sleep_and_record(db: Db, signals: Signals, assignment: Assignment) {
         log: Vec::new(),
         log_truncated: false,
     };
-    let record = async || -> Result<(), SettleError> {
-        let mut tx = db.begin().await?;
-        queue::settle(&mut tx, job.claim).await?;
-        execution::record(&mut tx, &call, tries, &finished).await?;
-        Ok(tx.commit().await?)
-    };
+    let record = || execution::settle(&db, job.claim, &call, tries, &finished);
     if through_trouble(held, record).await.is_ok() {
         signals.finished(job.subject);
     }

@@ -15,6 +15,8 @@ use crate::fixture::{Fixture, HELLO, RunningWorker, SLEEPER};
 const AFTER_RUN: &[&str] = &["q.settle"];
 /// Everything is written but for the last word.
 const BEFORE_COMMIT: &[&str] = &["q.settle", "COMMIT"];
+/// The same of a call, which is written in one statement: the one that carries the output.
+const WITH_OUTCOME: &[&str] = &["q.settle", "Hello, you!"];
 
 #[tokio::test]
 async fn an_execution_whose_worker_died_after_loading_completes_once() {
@@ -137,19 +139,19 @@ async fn a_call_whose_worker_is_lost_after_the_run_is_run_again_and_ends_once() 
 
 #[tokio::test]
 async fn a_call_whose_worker_is_lost_before_the_commit_is_run_again_and_ends_once() {
-    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::Silence).await;
+    let ended = Fixture::new().await.call_that_meets(WITH_OUTCOME, Fault::Silence).await;
     assert_eq!(ended, ("completed".to_owned(), 2, 1));
 }
 
 #[tokio::test]
 async fn a_call_whose_connection_is_cut_before_the_commit_is_recorded_by_the_same_run() {
-    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::CutBefore).await;
+    let ended = Fixture::new().await.call_that_meets(WITH_OUTCOME, Fault::CutBefore).await;
     assert_eq!(ended, ("completed".to_owned(), 1, 1));
 }
 
 #[tokio::test]
 async fn a_call_whose_commit_went_through_unheard_is_recorded_once() {
-    let ended = Fixture::new().await.call_that_meets(BEFORE_COMMIT, Fault::CutAfter).await;
+    let ended = Fixture::new().await.call_that_meets(WITH_OUTCOME, Fault::CutAfter).await;
     assert_eq!(ended, ("completed".to_owned(), 1, 1));
 }
 

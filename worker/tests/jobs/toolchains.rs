@@ -17,7 +17,8 @@ const RUST: &str = "pub fn handler(input: u64) -> Result<u64, String> {\n    Ok(
 impl Fixture {
     /// What the API shows of a build.
     async fn message(&self, function: FunctionId, build: BuildId) -> Option<String> {
-        let found = build_report::find(&self.db, self.actor.tenant, function, build).await;
+        let mut tx = self.db.begin_for(self.actor.tenant).await.unwrap();
+        let found = build_report::find(&mut tx, self.actor.tenant, function, build).await;
         found.unwrap().unwrap().message
     }
 

@@ -158,10 +158,7 @@ pub(crate) async fn finish(
     started: &StartedExecution,
     finished: &FinishedExecution,
 ) {
-    let mut tx = app.db.begin().await.unwrap();
-    execution::record(&mut tx, started, job.attempt, finished).await.unwrap();
-    settle(&mut tx, job.claim).await.unwrap();
-    commit(tx).await.unwrap();
+    execution::settle(&app.db, job.claim, started, job.attempt, finished).await.unwrap();
     app.signals.finished(job.subject);
 }
 

@@ -37,7 +37,7 @@ impl Context {
         };
         let session = Session::new(address, store, variable(TOKEN_VARIABLE))?;
         let json = matches.get_flag("json");
-        Ok(Self { api: Api::new(session)?, json, project: text("project") })
+        Ok(Self { api: Api::new(session, json)?, json, project: text("project") })
     }
 
     /// Answers a command: the envelope as it came, or what `show` makes of its data.

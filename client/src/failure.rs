@@ -45,6 +45,9 @@ pub(crate) enum Failure {
     /// The build of a version failed; the details are those of the build.
     #[error("{message}")]
     BuildFailed { message: String, details: Value, request_id: Option<String> },
+    /// A build that waits for what no worker of the server has.
+    #[error("{0}")]
+    NotBuilding(String),
     /// An execution that was waited for did not complete; the answer has been printed already.
     #[error("{0}")]
     ExecutionFailed(String),
@@ -70,7 +73,8 @@ impl Failure {
             Self::Usage(_) | Self::NoProject | Self::Credentials { .. } => EXIT_USAGE,
             Self::NotLoggedIn { .. } => EXIT_NOT_ALLOWED,
             Self::NoSuch { .. } => EXIT_NOT_FOUND,
-            Self::Unreachable { .. } | Self::Stranger { .. } | Self::Output(_) => EXIT_SERVER,
+            Self::Unreachable { .. } | Self::Stranger { .. } => EXIT_SERVER,
+            Self::NotBuilding(_) | Self::Output(_) => EXIT_SERVER,
             Self::BuildFailed { .. } | Self::ExecutionFailed(_) => EXIT_FUNCTION,
         }
     }
@@ -83,6 +87,8 @@ impl Failure {
             Self::NoProject => Some("apprun project create my-project".to_owned()),
             Self::NoSuch { kind: "function", .. } => Some("apprun functions list".to_owned()),
             Self::NoSuch { kind: "project", .. } => Some("apprun project list".to_owned()),
+            Self::NoSuch { kind: "tenant", .. } => Some("apprun tenants list".to_owned()),
+            Self::NoSuch { kind: "member", .. } => Some("apprun members list".to_owned()),
             _ => None,
         }
     }
@@ -99,6 +105,7 @@ impl Failure {
             Self::NoSuch { kind: "function", .. } => envelope(404, "FUNC_NOT_FOUND", &message),
             Self::NoSuch { .. } | Self::NoProject => envelope(404, "NOT_FOUND", &message),
             Self::Unreachable { .. } => envelope(503, "UNREACHABLE", &message),
+            Self::NotBuilding(_) => envelope(503, "NO_TOOLCHAIN", &message),
             Self::Stranger { .. } => envelope(502, "NOT_APPRUN", &message),
             Self::BuildFailed { details, request_id, .. } => {
                 let mut failed = envelope(500, "FUNC_COMPILE_FAILED", &message);

@@ -74,7 +74,7 @@ async fn projects(context: &Context) -> Result<Vec<SavedProject>, Failure> {
 }
 
 /// Every row of a list.
-async fn all<T: DeserializeOwned>(
+pub(crate) async fn all<T: DeserializeOwned>(
     context: &Context,
     path: &str,
     query: &[(&str, String)],
@@ -96,11 +96,12 @@ async fn all<T: DeserializeOwned>(
 }
 
 /// Names are unique without regard to case.
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-fn no_such(kind: &'static str, named: &str, known: &[String]) -> Failure {
+/// A name that is none of those known.
+pub(crate) fn no_such(kind: &'static str, named: &str, known: &[String]) -> Failure {
     let nearest = nearest(named, known.iter().map(String::as_str)).map(str::to_owned);
     Failure::NoSuch { kind, name: named.to_owned(), nearest }
 }

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::diagnostics;
+use super::{diagnostics, secrets};
 use crate::{
     arguments::{folder, project, remote},
     context::Context,
@@ -26,6 +26,8 @@ use crate::{
 /// a long one must not use up the requests that a plan allows in a minute.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(2);
+/// For a worker with the toolchain to start; the build waits on when the command does not.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn definition() -> Command {
     remote(
@@ -74,9 +76,14 @@ async fn send(context: &Context, manifest: &Manifest, source: &Source) -> Result
     let project = resolve::project(context).await?;
     let mut fields = manifest.fields.clone();
     let known = resolve::find_function(context, &project, &manifest.name).await?;
+    let known = known.ok().map(|function| function.function_id);
+    let values = secrets::from_environment(context, manifest, known.as_deref()).await?;
+    if !values.is_empty() {
+        fields.insert("secrets".to_owned(), values.into());
+    }
     let (method, path) = match known {
-        Ok(function) => (Method::PUT, format!("/functions/{}", function.function_id)),
-        Err(_) => {
+        Some(id) => (Method::PUT, format!("/functions/{id}")),
+        None => {
             fields.insert("project_id".to_owned(), project.id.into());
             (Method::POST, "/functions".to_owned())
         }
@@ -95,12 +102,24 @@ async fn built(
 ) -> Result<(Answer, FunctionDetails), Failure> {
     let began = Instant::now();
     let mut pause = FIRST_LOOK;
+    let mut said_lack = false;
     loop {
         let answer = context.api.get(&format!("/functions/{id}")).await?;
         let details: FunctionDetails = answer.data()?;
-        let status = &details.newest_build().status;
+        let build = details.newest_build();
+        let status = &build.status;
         if !matches!(status.as_str(), "pending" | "running") {
             return Ok((answer, details));
+        }
+        // What it waits for: no worker of this server can build it now.
+        if let Some(lack) = &build.message {
+            if began.elapsed() > PATIENCE {
+                return Err(Failure::NotBuilding(format!("{name} is not built yet: {lack}")));
+            }
+            if !said_lack {
+                context.say(lack);
+            }
+            said_lack = true;
         }
         let seconds = began.elapsed().as_secs_f64();
         progress.show(format_args!("building {name}: {status} {seconds:.1} s"));

@@ -79,19 +79,20 @@ async fn list(context: &Context, matches: &ArgMatches) -> Result<(), Failure> {
         }
     };
     let answer = context.api.get(&with_query(&path, &query)).await?;
-    context.answer(&answer, |page: Page<Execution>| {
-        let rows = page.items.iter().map(|it| {
-            let duration = it.duration.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
-            let reason = it.reason.clone().unwrap_or_default();
-            let version = format!("v{}", it.version);
-            let (id, queued) = (it.execution_id.clone(), it.queued_at.clone());
-            [id, it.status.clone(), reason, version, duration, queued]
-        });
-        let head = ["EXECUTION", "STATUS", "REASON", "VERSION", "DURATION", "QUEUED"];
-        output::table(head, &rows.collect::<Vec<_>>())?;
-        output::more(page.next_cursor.as_deref());
-        Ok(())
-    })
+    context.answer(&answer, table)
+}
+
+/// A page of executions for people.
+pub(super) fn table(page: Page<Execution>) -> Result<(), Failure> {
+    let rows = page.items.into_iter().map(|it| {
+        let duration = it.duration.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
+        let (reason, version) = (it.reason.unwrap_or_default(), format!("v{}", it.version));
+        [it.execution_id, it.status, reason, version, duration, it.queued_at]
+    });
+    let head = ["EXECUTION", "STATUS", "REASON", "VERSION", "DURATION", "QUEUED"];
+    output::table(head, &rows.collect::<Vec<_>>())?;
+    output::more(page.next_cursor.as_deref());
+    Ok(())
 }
 
 async fn cancel(context: &Context, id: &str) -> Result<(), Failure> {

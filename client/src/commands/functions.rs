@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Failure,
     output, resolve,
-    views::{Function, FunctionDetails, Page, Version},
+    views::{Build, Function, FunctionDetails, Page, Version},
 };
 
 pub(super) fn definition() -> Command {
@@ -69,16 +69,20 @@ async fn get(context: &Context, named: &str) -> Result<(), Failure> {
             ("runtime", function.runtime.clone()),
             ("timeout", format!("{} s", details.timeout)),
             ("memory", format!("{} MiB", details.memory)),
-            (
-                "newest build",
-                format!("{} of version {}: {}", build.build_id, build.version, build.status),
-            ),
+            ("newest build", shown(build)),
             ("updated", function.updated_at.clone()),
         ];
         output::facts(&facts)?;
         context.next(format_args!("apprun logs {}", function.name));
         Ok(())
     })
+}
+
+/// `build-… of version 2: pending (no worker has go ≥ 1.30 …)`
+fn shown(build: &Build) -> String {
+    let why = build.message.as_ref().map(|message| format!(" ({message})"));
+    let (id, version, status) = (&build.build_id, &build.version, &build.status);
+    format!("{id} of version {version}: {status}{}", why.unwrap_or_default())
 }
 
 async fn versions(context: &Context, given: &ArgMatches) -> Result<(), Failure> {

@@ -1,17 +1,22 @@
 //! One file per command. Each declares itself to the command line and carries itself out.
 
 mod completions;
+mod dead_letters;
 mod deploy;
 mod diagnostics;
 mod executions;
 mod functions;
 mod init;
+mod invitations;
 mod invoke;
 mod login;
 mod logout;
 mod logs;
+mod members;
 mod project;
 mod rollback;
+mod secrets;
+mod tenants;
 mod tokens;
 mod whoami;
 
@@ -22,7 +27,7 @@ use clap::{ArgMatches, Command};
 use crate::{context::Context, failure::Failure, output};
 
 /// Every command, in the order in which somebody new needs them.
-pub fn definitions() -> [Command; 13] {
+pub fn definitions() -> [Command; 18] {
     [
         login::definition(),
         logout::definition(),
@@ -33,8 +38,13 @@ pub fn definitions() -> [Command; 13] {
         functions::definition(),
         invoke::definition(),
         rollback::definition(),
+        secrets::definition(),
         logs::definition(),
         executions::definition(),
+        dead_letters::definition(),
+        members::definition(),
+        invitations::definition(),
+        tenants::definition(),
         tokens::definition(),
         completions::definition(),
     ]
@@ -72,8 +82,13 @@ async fn remote(name: &str, matches: &ArgMatches) -> Result<(), Failure> {
         "functions" => functions::run(&context, matches).await,
         "invoke" => invoke::run(&context, matches).await,
         "rollback" => rollback::run(&context, matches).await,
+        "secrets" => secrets::run(&context, matches).await,
         "logs" => logs::run(&context, matches).await,
         "executions" => executions::run(&context, matches).await,
+        "dead-letters" => dead_letters::run(&context, matches).await,
+        "members" => members::run(&context, matches).await,
+        "invitations" => invitations::run(&context, matches).await,
+        "tenants" => tenants::run(&context, matches).await,
         "tokens" => tokens::run(&context, matches).await,
         other => unreachable!("{other} is not declared in definitions"),
     }

@@ -4,6 +4,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
+use super::members::role_flag;
 use crate::{
     arguments::{local, page, page_query, project, remote, required, text, with_query},
     context::Context,
@@ -13,10 +14,7 @@ use crate::{
     views::Page,
 };
 
-const ROLES: [&str; 4] = ["viewer", "member", "admin", "owner"];
-
 pub(super) fn definition() -> Command {
-    let role = Arg::new("role").long("role").value_parser(ROLES).default_value("member");
     let days = Arg::new("days").long("expires-in-days").value_name("DAYS");
     remote("tokens", "Manage long-lived tokens of a project, for machines", "")
         .subcommand_required(true)
@@ -30,7 +28,7 @@ pub(super) fn definition() -> Command {
                 "A machine sets it as APPRUN_TOKEN, and APPRUN_SERVER beside it.",
             )
             .arg(required("name", "NAME", "What it is for"))
-            .arg(role.help("What it may do; at most what you may"))
+            .arg(role_flag().help("What it may do; at most what you may"))
             .arg(
                 days.value_parser(value_parser!(u32))
                     .help("How long it is good [default: until it is revoked]"),

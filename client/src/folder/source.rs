@@ -150,7 +150,8 @@ mod tests {
 
     fn paths(dir: &Path, files: Option<&[&str]>) -> Result<Vec<String>, Failure> {
         let files = files.map(|files| files.iter().map(|file| (*file).to_owned()).collect());
-        let manifest = Manifest { name: String::new(), fields: Map::new(), files };
+        let (name, fields) = (String::new(), Map::new());
+        let manifest = Manifest { name, fields, secrets: Vec::new(), files };
         Source::read(dir, &manifest).map(|source| source.0.into_keys().collect())
     }
 

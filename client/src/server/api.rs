@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use reqwest::{Method, RequestBuilder, header::CONTENT_TYPE, redirect};
 use serde::Serialize;
 
-use super::{Address, Answer, Session};
+use super::{Address, Answer, Session, busy::Busy};
 use crate::failure::Failure;
 
 /// For the connection to come up.
@@ -38,10 +38,12 @@ impl Body {
 pub(crate) struct Api {
     http: reqwest::Client,
     session: Session,
+    /// Nobody is told of waiting.
+    is_quiet: bool,
 }
 
 impl Api {
-    pub(crate) fn new(session: Session) -> Result<Self, Failure> {
+    pub(crate) fn new(session: Session, is_quiet: bool) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("apprun/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
@@ -49,7 +51,7 @@ impl Api {
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| unreachable(session.address(), &error))?;
-        Ok(Self { http, session })
+        Ok(Self { http, session, is_quiet })
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -68,12 +70,17 @@ impl Api {
         self.call(Method::POST, path, body, USUAL).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &Body) -> Result<Answer, Failure> {
+        self.call(Method::PUT, path, body, USUAL).await
+    }
+
     /// A request that carries nothing.
     pub(crate) async fn send_empty(&self, method: Method, path: &str) -> Result<Answer, Failure> {
         self.call(method, path, &Body::Nothing, USUAL).await
     }
 
-    /// A request as the caller. Only one that was refused for its token is sent again.
+    /// A request as the caller. One that was refused for its token is sent again, and one that a busy
+    /// server asks to come back with.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -114,12 +121,22 @@ impl Api {
         }
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+    async fn send(&self, mut request: RequestBuilder) -> Result<Answer, Failure> {
         let gone = |error: reqwest::Error| unreachable(self.address(), &error);
-        let response = request.send().await.map_err(gone)?;
-        let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(gone)?;
-        Answer::read(self.address(), status, &body)
+        let busy = Busy::new(self.is_quiet);
+        loop {
+            // No body is a stream: every one can be sent twice.
+            let again = request.try_clone();
+            let response = request.send().await.map_err(gone)?;
+            let status = response.status().as_u16();
+            match again {
+                Some(again) if busy.wait(status, response.headers()).await => request = again,
+                _ => {
+                    let body = response.bytes().await.map_err(gone)?;
+                    return Answer::read(self.address(), status, &body);
+                }
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod address;
 mod answer;
 mod api;
+mod busy;
 mod credentials;
 mod session;
 

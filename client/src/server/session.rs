@@ -123,9 +123,13 @@ impl Session {
         Ok(self.store.read()?.logins.remove(self.address.as_str()))
     }
 
-    /// Remembers a login to this server and makes the server the current one.
+    /// Remembers a login to this server, makes the server the current one, and asks as this login from
+    /// now on.
     pub(crate) fn remember(&self, login: Login) -> Result<(), Failure> {
         let mut changing = self.store.change()?;
+        if let Identity::Login(own) = &self.identity {
+            *held(own) = login.clone();
+        }
         changing.contents.current = Some(self.address.to_string());
         changing.contents.logins.insert(self.address.to_string(), login);
         changing.save()

@@ -7,7 +7,7 @@ use std::{
 
 use crate::person::Person;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 18] = [
     "login",
     "logout",
     "whoami",
@@ -16,8 +16,14 @@ const COMMANDS: [&str; 12] = [
     "deploy",
     "functions",
     "invoke",
+    "rollback",
+    "secrets",
     "logs",
     "executions",
+    "dead-letters",
+    "members",
+    "invitations",
+    "tenants",
     "tokens",
     "completions",
 ];

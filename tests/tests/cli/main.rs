@@ -8,3 +8,6 @@ mod failures;
 mod following;
 mod person;
 mod sessions;
+mod settings;
+mod team;
+mod trouble;

@@ -46,9 +46,9 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) async fn make_ready(
         options: &BuilderOptions,
+        toolchains: Toolchains,
         conditions: &Conditions,
     ) -> Result<Self, BuilderError> {
-        let toolchains = Toolchains::discover(&options.places).await;
         for reason in toolchains.unusable() {
             tracing::warn!(reason, "a toolchain cannot be used");
         }

@@ -223,8 +223,11 @@ impl Opening {
     /// Makes builds possible, trying again while that fails: calls go on meanwhile, and so do builds
     /// on other workers.
     async fn open_builds(self, stop: CancellationToken) {
-        let make_ready = || Builder::make_ready(&self.options, &self.conditions);
         loop {
+            let toolchains = Toolchains::discover(&self.options.places).await;
+            // Before the warm-up: a build that waits for that does not lack a toolchain.
+            self.offers(&toolchains).announce(&stop).await;
+            let make_ready = || Builder::make_ready(&self.options, toolchains, &self.conditions);
             let made_ready = tokio::select! {
                 made_ready = self.services.builder.get_or_try_init(make_ready) => made_ready,
                 () = stop.cancelled() => return,
@@ -245,10 +248,14 @@ impl Opening {
         }
     }
 
+    fn offers(&self, toolchains: &Toolchains) -> Offers {
+        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
+        Offers::new(db, worker, toolchains)
+    }
+
     /// Says which builds this worker can do, until told to stop.
     async fn offer(self, toolchains: Toolchains, stop: CancellationToken) {
-        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
-        let offers = Offers::new(db, worker, &toolchains);
+        let offers = self.offers(&toolchains);
         offers.announce(&stop).await;
         // A worker without any toolchain leaves builds to others.
         if !toolchains.installed().is_empty() {

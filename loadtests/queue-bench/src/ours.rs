@@ -11,7 +11,7 @@ use std::{
 use shared::{
     domain::{FunctionId, RequestId, TenantId},
     queue::{
-        self, CallLimits, Class, FreeSlots, GroupCommit, JobKind, LeaseId, NewJob, Rounds, Signals,
+        self, CallLimits, Class, FreeSlots, JobKind, LeaseId, NewJob, Rounds, Signals,
     },
     store::Db,
 };
@@ -24,7 +24,8 @@ use worker::{Puller, Slots};
 use crate::{CLIENTS, PICKUPS, RUN};
 
 const TENANTS: u64 = 50;
-const BATCH: usize = 1000;
+/// As many calls as `invoke-batch` takes.
+const BATCH: usize = 100;
 
 #[derive(Clone)]
 pub(crate) struct Queue {
@@ -84,17 +85,12 @@ impl Queue {
         tx.commit().await.unwrap();
     }
 
-    fn group(&self) -> Arc<GroupCommit<NewJob, ()>> {
-        let db = self.db.clone();
-        Arc::new(GroupCommit::start(2, BATCH, move |jobs: Vec<NewJob>| {
-            let db = db.clone();
-            async move {
-                let mut tx = db.begin().await.unwrap();
-                queue::push_many(&mut tx, &jobs).await.unwrap();
-                tx.commit().await.unwrap();
-                vec![(); jobs.len()]
-            }
-        }))
+    /// As a batch of calls is accepted: all of them in one transaction.
+    async fn push_batch(&self, client: u64) {
+        let jobs: Vec<_> = (0..BATCH).map(|_| job_of(client % TENANTS)).collect();
+        let mut tx = self.db.begin().await.unwrap();
+        queue::push_many(&mut tx, &jobs).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub(crate) async fn enqueue_with_own_commits(&self) -> f64 {
@@ -116,14 +112,14 @@ impl Queue {
 
     /// How many were enqueued.
     async fn enqueue_for(&self, time: Duration) -> usize {
-        let (group, count, begun) = (self.group(), Arc::new(AtomicUsize::new(0)), Instant::now());
+        let (count, begun) = (Arc::new(AtomicUsize::new(0)), Instant::now());
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS as u64 {
-            let (group, count) = (group.clone(), count.clone());
+            let (queue, count) = (self.clone(), count.clone());
             clients.spawn(async move {
                 while begun.elapsed() < time {
-                    group.submit(job_of(client % TENANTS)).await.unwrap();
-                    count.fetch_add(1, Relaxed);
+                    queue.push_batch(client).await;
+                    count.fetch_add(BATCH, Relaxed);
                 }
             });
         }
@@ -131,7 +127,7 @@ impl Queue {
         count.load(Relaxed)
     }
 
-    pub(crate) async fn enqueue_in_groups(&self) -> f64 {
+    pub(crate) async fn enqueue_in_batches(&self) -> f64 {
         self.clear().await;
         let begun = Instant::now();
         self.enqueue_for(RUN).await as f64 / begun.elapsed().as_secs_f64()

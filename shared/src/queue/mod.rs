@@ -7,7 +7,6 @@ mod cancel;
 mod claim;
 mod counters;
 mod depth;
-mod group;
 mod job;
 mod lease;
 mod marks;
@@ -20,7 +19,6 @@ pub use cancel::{CancelledJob, cancel, remove_waiting};
 pub use claim::{CallLimits, Claimed, FreeSlots, Rounds};
 pub use counters::{CLAIM_WAIT_BUCKETS, ClassCounts, counts};
 pub use depth::{Depth, WorkerSession, depths, workers};
-pub use group::GroupCommit;
 pub use job::{Claim, ClaimedJob, Class, JobKind, NewJob};
 pub use lease::{
     Beat, LEASE_TIME, LeaseId, beat, degraded_layers, live_workers, open_lease, release_lease,

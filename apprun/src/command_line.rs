@@ -75,6 +75,12 @@ const COMMANDS: &[(&str, &str, &str)] = &[
          elsewhere.",
     ),
     (
+        "rebuild",
+        "Build again what the artifact store has lost",
+        "Needs database_url and artifact_store. Checks the binary of every version that can be called, \
+         and queues builds of those that are missing or damaged. Safe at any time, and twice.",
+    ),
+    (
         "toolchains",
         "List the Go and Rust toolchains found on this machine, and the runtimes they serve",
         "Asks no database. Says also what was found and cannot be used, and why.",

@@ -26,6 +26,13 @@ pub(crate) enum CacheError {
     Seal(#[source] io::Error),
 }
 
+impl CacheError {
+    /// True when only another build brings the binary back.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Artifact(error) if error.is_lost())
+    }
+}
+
 /// A bounded cache in front of the artifact store.
 #[derive(Debug)]
 pub(crate) struct BinaryCache {

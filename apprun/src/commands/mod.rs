@@ -6,6 +6,7 @@ mod dev;
 mod migrate;
 mod queue;
 mod ready;
+mod rebuild;
 mod toolchains;
 mod worker;
 
@@ -75,6 +76,7 @@ async fn dispatch(
         "worker" => worker::run(config, launcher, stop).await,
         "migrate" => migrate::run(config).await,
         "queue" => queue::run(config, queue_flags, stop).await,
+        "rebuild" => rebuild::run(config).await,
         "demo" => demo::run(config, stop).await,
         other => unreachable!("{other} is not declared in command_line"),
     }

@@ -38,3 +38,10 @@ pub enum ArtifactError {
         sha256: String,
     },
 }
+
+impl ArtifactError {
+    /// True when only another build brings the artifact back: it is gone, or no longer what it was.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Corrupt { .. })
+    }
+}

@@ -26,5 +26,7 @@ pub use lease::{
 pub use push::{push, push_many};
 pub use reap::{DeadJob, Reaped, promote_due, reap};
 pub(crate) use settle::count_settle;
-pub use settle::{GivenBack, MAX_REDELIVERIES, SettleError, give_back, retry, settle, settle_many};
+pub use settle::{
+    GivenBack, MAX_REDELIVERIES, SettleError, give_back, put_off, retry, settle, settle_many,
+};
 pub use signals::{Signals, Watch};

@@ -74,9 +74,14 @@ pub(crate) fn count_settle(claim: Claim, settled: bool) {
 /// comes back at once, to be settled as cancelled.
 pub async fn retry(tx: &mut Tx, claim: Claim, delay: Duration) -> Result<(), SettleError> {
     // Attempts are the user's to bound: no job dies of them here.
-    defer(tx, claim, delay, Counter::Attempt).await?;
+    defer(tx, claim, delay, Some(Counter::Attempt)).await?;
     counters().add(claim.class, Event::Retried, 1);
     Ok(())
+}
+
+/// Puts a job off that waits for another one; that counts as nobody's failure.
+pub async fn put_off(tx: &mut Tx, claim: Claim, delay: Duration) -> Result<(), SettleError> {
+    defer(tx, claim, delay, None).await.map(drop)
 }
 
 /// What became of a job that its worker could not carry out.
@@ -94,7 +99,7 @@ pub async fn give_back(
     claim: Claim,
     delay: Duration,
 ) -> Result<GivenBack, SettleError> {
-    let given_back = defer(tx, claim, delay, Counter::Redelivery).await?;
+    let given_back = defer(tx, claim, delay, Some(Counter::Redelivery)).await?;
     let event = match given_back {
         GivenBack::Deferred => Event::GivenBack,
         GivenBack::Dead => Event::Dead,
@@ -103,7 +108,7 @@ pub async fn give_back(
     Ok(given_back)
 }
 
-/// Which of a job's two counters a deferral raises.
+/// Which of a job's two counters a deferral raises, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counter {
     Attempt,
@@ -114,9 +119,9 @@ async fn defer(
     tx: &mut Tx,
     claim: Claim,
     delay: Duration,
-    counter: Counter,
+    counter: Option<Counter>,
 ) -> Result<GivenBack, SettleError> {
-    let is_redelivery = counter == Counter::Redelivery;
+    let raised = |which| i16::from(counter == Some(which));
     let row = sqlx::query!(
         r#"with gone as (
              delete from q.job where id = $1 and token = $2 returning *
@@ -125,16 +130,17 @@ async fn defer(
              insert into q.later (kind, subject_id, class, tenant_id, function_id, request_id,
                                   attempt, redeliveries, cancel_requested, enqueued_at, due_at)
              select kind, subject_id, class, tenant_id, function_id, request_id,
-                    attempt + (not $4)::int, redeliveries + $4::int, cancel_requested, enqueued_at,
+                    attempt + $4, redeliveries + $5, cancel_requested, enqueued_at,
                     now() + case when cancel_requested then interval '0' else make_interval(secs => $3) end
-             from gone where not $4 or redeliveries < $5
+             from gone where redeliveries + $5 <= $6
              returning subject_id
          )
          select (select count(*) from gone) as "gone!", (select count(*) from deferred) as "deferred!""#,
         claim.job_id,
         claim.token,
         delay.as_secs_f64(),
-        is_redelivery,
+        raised(Counter::Attempt),
+        raised(Counter::Redelivery),
         MAX_REDELIVERIES,
     )
     .fetch_one(&mut **tx)

@@ -169,10 +169,10 @@ async fn put_into_service(
     sqlx::query!("select id from function where id = $1 for no key update", build.function.0)
         .fetch_one(&mut **tx)
         .await?;
+    // Built before or not: a newer toolchain gives the same source another key.
     sqlx::query!(
         "update function_version set artifact_key = $3
-         where function_id = $1 and (id = $2 or built_as = $2) and artifact_key is null
-           and removed_at is null",
+         where function_id = $1 and (id = $2 or built_as = $2) and removed_at is null",
         build.function.0,
         build.version.0,
         artifact.key.as_slice(),

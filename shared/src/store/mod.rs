@@ -27,6 +27,7 @@ pub mod outsider;
 pub mod partition;
 pub mod project;
 pub mod project_token;
+pub mod rebuild;
 pub mod retire;
 pub mod secret;
 pub mod session;

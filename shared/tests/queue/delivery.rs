@@ -177,6 +177,21 @@ async fn a_job_given_back_waits_until_it_is_due() {
 }
 
 #[tokio::test]
+async fn a_job_put_off_counts_as_nobodys_failure() {
+    let q = Fixture::new().await;
+    q.push(Class::Async).await;
+    let lease = q.lease().await;
+    for _ in 0..=MAX_REDELIVERIES + 1 {
+        let job = q.claim_one(lease).await;
+        assert_eq!((job.attempt, job.redeliveries), (1, 0));
+        let mut tx = q.db.begin().await.unwrap();
+        queue::put_off(&mut tx, job.claim, Duration::ZERO).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(queue::promote_due(&q.db).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_job_given_back_too_often_is_dead() {
     let q = Fixture::new().await;
     q.push(Class::Async).await;

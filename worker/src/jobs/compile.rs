@@ -123,8 +123,9 @@ async fn find(services: &Services, plan: &BuildPlan) -> Result<Option<FinishedBu
     let Some(artifact) = build::find_artifact(&services.db, plan.key().0).await? else {
         return Ok(None);
     };
-    // The row outlives a store that was lost; then the binary is simply built again.
-    let is_there = services.binaries.get(artifact.sha256).await.is_ok();
+    // The row outlives a store that was lost; then the binary is simply built again. What this worker
+    // still holds in memory does not help the others.
+    let is_there = services.artifacts.get(artifact.sha256).await.is_ok();
     Ok(is_there.then(|| reused(artifact)))
 }
 

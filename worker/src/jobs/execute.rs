@@ -1,6 +1,10 @@
 //! Execute: run one call of a function version in a fresh sandbox.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use compiler::{FunctionResult, interpret};
 use sandbox::{Executable, Limits, Outcome, Program};
@@ -18,7 +22,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     JobError, Services,
     log_lines::log_lines,
-    settle_only,
+    lost_binary, settle_only,
     trace::{JobTrace, RUN},
 };
 use crate::pull::{Assignment, Trouble, through_trouble};
@@ -41,7 +45,13 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let mut trace = JobTrace::begin(call.trace);
     let started_at = SystemTime::now();
     let secrets = through_trouble(held, || secrets(services, &call)).await?;
-    let program = program(services, job, &call, secrets, started_at, trace.run).await?;
+    let binary = match services.binaries.get(call.artifact_sha256).await {
+        Err(error) if error.is_lost() => {
+            return Err(lost_binary::rebuild(services, held, call.version, error).await);
+        }
+        got => got?,
+    };
+    let program = program(job, &call, binary, secrets, started_at, trace.run);
     let outcome = services.calls.run(program, stop).await?;
     trace.worked();
     if held.lost.is_cancelled() {
@@ -109,15 +119,14 @@ fn count(services: &Services, call: &StartedExecution, finished: &FinishedExecut
     services.metrics.functions.ended(call.function, finished.reason, &phases);
 }
 
-async fn program(
-    services: &Services,
+fn program(
     job: &ClaimedJob,
     call: &StartedExecution,
+    binary: Arc<OwnedFd>,
     secrets: Vec<(String, String)>,
     started_at: SystemTime,
     trace: TraceContext,
-) -> Result<Program, JobError> {
-    let binary = services.binaries.get(call.artifact_sha256).await?;
+) -> Program {
     let deadline = OffsetDateTime::from(started_at + call.timeout);
     let ours = [
         ("APPRUN_EXECUTION_ID", call.id.to_string()),
@@ -128,7 +137,7 @@ async fn program(
     ];
     let ours = ours.map(|(name, value)| (name.to_owned(), value));
     let plain = call.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone()));
-    Ok(Program {
+    Program {
         executable: Executable::File(binary),
         args: Vec::new(),
         env: plain.chain(secrets).chain(ours).collect(),
@@ -136,7 +145,7 @@ async fn program(
         files: Vec::new(),
         collect: None,
         limits: limits(call),
-    })
+    }
 }
 
 /// The secrets of the version, opened; most versions have none.

@@ -3,6 +3,7 @@
 mod compile;
 mod execute;
 mod log_lines;
+mod lost_binary;
 mod trace;
 
 use std::{sync::Arc, time::Duration};
@@ -64,6 +65,8 @@ pub(crate) enum JobError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Secrets(#[from] execute::SecretsError),
+    #[error("failed to run: the binary is being built again")]
+    BeingRebuilt,
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
     #[error("failed to read a stored version")]
@@ -114,8 +117,25 @@ async fn carry_out_and_settle(services: Arc<Services>, assignment: &Assignment) 
             tracing::warn!(request_id = %job.request, subject = %job.subject, %error, "result dropped");
             services.signals.finished(job.subject);
         }
+        Err(JobError::BeingRebuilt) => put_off(&services, job, held).await,
         Err(error) => give_back(&services, job, held, error).await,
     }
+}
+
+/// How often a call looks whether its binary is there again.
+const REBUILT_LOOK_EVERY: Duration = Duration::from_millis(500);
+
+async fn put_off(services: &Services, job: &ClaimedJob, held: &Held) {
+    if let Err(error) = through_trouble(held, || try_to_put_off(&services.db, job)).await {
+        // The lease's end brings the job back.
+        tracing::error!(subject = %job.subject, error = %JobError::from(error), "a waiting job was not put off");
+    }
+}
+
+async fn try_to_put_off(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+    let mut tx = db.begin().await?;
+    queue::put_off(&mut tx, job.claim, REBUILT_LOOK_EVERY).await?;
+    Ok(tx.commit().await?)
 }
 
 /// A panic is our trouble like any other.

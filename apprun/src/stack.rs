@@ -113,7 +113,8 @@ impl Rooms {
         Doors { listener, artifacts }: Doors,
         postgres: Option<&EmbeddedPostgres>,
     ) -> Result<Self, CommandError> {
-        let backbone = Backbone::connect(database_url(config, postgres)?).await?;
+        let backbone =
+            Backbone::connect(database_url(config, postgres)?, wiring::API_CONNECTIONS).await?;
         backbone.db.migrate().await?;
         let secret_keys = match &config.secret_keys {
             Some(configured) => configured.clone(),

@@ -21,9 +21,11 @@ use worker::{BuilderOptions, Worker};
 
 use crate::error::CommandError;
 
-/// Connections of one process to the database, beside the one that listens and the one that beats.
-/// Statements are short, so few are enough; the database pays for each.
-const MAX_DB_CONNECTIONS: u32 = 16;
+/// Connections of an API to the database, beside the two for wake-ups. Statements are short, so few are
+/// enough; the database pays for each. An API and two workers stay below fifty.
+pub(crate) const API_CONNECTIONS: u32 = 16;
+/// The same of a worker, which has a third beside them, to beat.
+pub(crate) const WORKER_CONNECTIONS: u32 = 12;
 /// Requests that one API works on at once, most of which wait for a call to end; more are told to
 /// come again.
 const MAX_REQUESTS: usize = 2048;
@@ -44,9 +46,12 @@ pub(crate) struct Backbone {
 }
 
 impl Backbone {
-    /// Connects to the database.
-    pub(crate) async fn connect(database_url: &Secret) -> Result<Self, CommandError> {
-        let db = Db::connect(database_url.expose(), MAX_DB_CONNECTIONS).await?;
+    /// Connects to the database, with at most `max_connections` for statements.
+    pub(crate) async fn connect(
+        database_url: &Secret,
+        max_connections: u32,
+    ) -> Result<Self, CommandError> {
+        let db = Db::connect(database_url.expose(), max_connections).await?;
         let signals = Signals::connect(database_url.expose()).await?;
         let metrics = Metrics::new(VERSION);
         Ok(Self { db, signals, database_url: database_url.clone(), metrics })

@@ -18,7 +18,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let jwt_secret = config.jwt_secret.clone().ok_or_else(missing)?;
     let database_url = wiring::database_url(&config)?;
     let listener = wiring::listen(config.http_addr).await?;
-    let backbone = wiring::Backbone::connect(database_url).await?;
+    let backbone = wiring::Backbone::connect(database_url, wiring::API_CONNECTIONS).await?;
     backbone.db.require_schema().await?;
     let state = backbone.api(&config, jwt_secret, started_at, GRACE);
     // The port is only known now if the configuration left it to the system.

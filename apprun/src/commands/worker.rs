@@ -26,7 +26,9 @@ pub(super) async fn run(
         None => None,
     };
     let artifacts = wiring::open_artifacts(&config).await?;
-    let backbone = wiring::Backbone::connect(wiring::database_url(&config)?).await?;
+    let backbone =
+        wiring::Backbone::connect(wiring::database_url(&config)?, wiring::WORKER_CONNECTIONS)
+            .await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());
     if let Some((configured, listener)) = listener {

@@ -21,6 +21,8 @@ bench: setup ## the promised numbers, each beside a baseline of the same run
 	scripts/as-root.sh cargo bench --package sandbox --bench launch
 	scripts/as-root.sh cargo bench --package compiler --bench builds
 	loadtests/queue-bench/run.sh
+	cargo build --release --package apprun
+	scripts/as-root.sh loadtests/footprint.sh
 
 load: ## k6 against a fresh stack on loopback, all scenarios in short; report in target/load
 	@scripts/setup.sh --for-load

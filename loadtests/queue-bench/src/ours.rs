@@ -267,7 +267,8 @@ impl Queue {
         };
         let stop = CancellationToken::new();
         let pulling = tokio::spawn(puller.run(stop.clone(), async |_| {}));
-        sleep(Duration::from_secs(3)).await;
+        // Idle sessions report within ten seconds what they did before.
+        sleep(Duration::from_secs(12)).await;
         let (begun, before) = (Instant::now(), self.transactions().await);
         sleep(Duration::from_secs(20)).await;
         let count = self.transactions().await - before;

@@ -7,7 +7,7 @@ use std::{
 
 use shared::{
     config::Config,
-    queue::{self, Depth},
+    queue::{self, Depth, Tally},
     store::Db,
 };
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,11 @@ pub(super) async fn run(
     loop {
         let depths = queue::depths(&db, None).await?;
         let workers = queue::live_workers(&db).await?;
-        let text = if flags.json { json(&depths, workers) } else { table(&depths, workers) };
+        let tallies = queue::tallies(&db).await?;
+        let text = match flags.json {
+            true => json(&depths, &tallies, workers),
+            false => table(&depths, &tallies, workers),
+        };
         let screen = if is_live { CLEAR_SCREEN } else { "" };
         // A reader that has gone away needs no more.
         if writeln!(std::io::stdout(), "{screen}{text}").is_err() || !is_live {
@@ -46,7 +50,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-fn table(depths: &[Depth], workers: u64) -> String {
+fn table(depths: &[Depth], tallies: &[Tally], workers: u64) -> String {
     let mut lines = vec![format!(
         "{:<6} {:>9} {:>9} {:>9} {:>12}",
         "class", "ready", "running", "deferred", "oldest"
@@ -62,8 +66,38 @@ fn table(depths: &[Depth], workers: u64) -> String {
             oldest
         )
     }));
-    lines.push(format!("workers {workers}"));
+    lines.push(format!("\nworkers {workers}, which did since they started:\n"));
+    lines.push(format!(
+        "{:<6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12}",
+        "class",
+        "claimed",
+        "settled",
+        "stale",
+        "retried",
+        "returned",
+        "reaped",
+        "dead",
+        "mean wait"
+    ));
+    lines.extend(tallies.iter().map(|tally| {
+        format!(
+            "{:<6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9.1} ms",
+            tally.class.as_str(),
+            tally.claimed,
+            tally.settled,
+            tally.stale_settles,
+            tally.retried,
+            tally.given_back,
+            tally.reaped,
+            tally.dead,
+            milliseconds(tally.mean_wait)
+        )
+    }));
     lines.join("\n")
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 fn age(age: Duration) -> String {
@@ -74,7 +108,7 @@ fn age(age: Duration) -> String {
     }
 }
 
-fn json(depths: &[Depth], workers: u64) -> String {
+fn json(depths: &[Depth], tallies: &[Tally], workers: u64) -> String {
     let classes: Vec<_> = depths
         .iter()
         .map(|depth| {
@@ -87,7 +121,23 @@ fn json(depths: &[Depth], workers: u64) -> String {
             })
         })
         .collect();
-    serde_json::json!({ "classes": classes, "workers": workers }).to_string()
+    let counts: Vec<_> = tallies
+        .iter()
+        .map(|tally| {
+            serde_json::json!({
+                "class": tally.class.as_str(),
+                "claimed": tally.claimed,
+                "settled": tally.settled,
+                "stale_settles": tally.stale_settles,
+                "retried": tally.retried,
+                "given_back": tally.given_back,
+                "reaped": tally.reaped,
+                "dead": tally.dead,
+                "mean_wait_ms": milliseconds(tally.mean_wait),
+            })
+        })
+        .collect();
+    serde_json::json!({ "classes": classes, "workers": workers, "counts": counts }).to_string()
 }
 
 #[cfg(test)]
@@ -104,15 +154,28 @@ mod tests {
         oldest_ready: Some(Duration::from_millis(2500)),
     };
 
+    const TALLY: Tally = Tally {
+        class: Class::Async,
+        claimed: 12,
+        mean_wait: Duration::from_micros(1500),
+        settled: 9,
+        stale_settles: 1,
+        retried: 2,
+        given_back: 0,
+        reaped: 3,
+        dead: 0,
+    };
+
     #[test]
-    fn the_table_has_a_line_for_each_class_and_one_for_the_workers() {
+    fn the_tables_show_each_class_and_what_the_workers_did() {
         let empty = Depth { class: Class::Build, oldest_ready: None, ready: 0, ..DEPTH };
-        let table = table(&[DEPTH, empty], 2);
+        let table = table(&[DEPTH, empty], &[TALLY], 2);
         let lines: Vec<Vec<_>> =
             table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[1], ["async", "1200", "10", "3", "2.5", "s"]);
         assert_eq!(lines[2], ["build", "0", "10", "3", "-"]);
-        assert_eq!(lines[3], ["workers", "2"]);
+        assert_eq!(lines[4][..2], ["workers", "2,"]);
+        assert_eq!(lines[7], ["async", "12", "9", "1", "2", "0", "3", "0", "1.5", "ms"]);
     }
 
     #[test]
@@ -123,8 +186,9 @@ mod tests {
 
     #[test]
     fn json_names_every_number() {
-        let json: serde_json::Value = serde_json::from_str(&json(&[DEPTH], 2)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json(&[DEPTH], &[TALLY], 2)).unwrap();
         assert_eq!(json["workers"], 2);
+        assert_eq!(json["counts"][0]["claimed"], 12);
         assert_eq!(json["classes"][0]["oldest_ready_seconds"], 2.5);
         assert_eq!(json["classes"][0]["ready"], 1200);
     }

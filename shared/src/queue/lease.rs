@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::tally;
 use crate::{
     domain::WorkerIdentity,
     store::{Db, StoreError},
@@ -47,12 +48,12 @@ pub async fn open_lease(db: &Db, worker: &WorkerIdentity) -> Result<LeaseId, Sto
     Ok(LeaseId(id))
 }
 
-/// Extends the lease if it still lives, and looks around.
+/// Extends the lease if it still lives, notes what this process did, and looks around.
 pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
     let row = sqlx::query_as!(
         Beat,
         r#"with beat as (
-             update q.lease set expires_at = now() + make_interval(secs => $2)
+             update q.lease set expires_at = now() + make_interval(secs => $2), counts = $3
              where id = $1 and expires_at > now()
              returning id
          )
@@ -63,6 +64,7 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
                 array(select subject_id from q.job where lease_id = $1 and cancel_requested) as "cancelled!""#,
         lease.0,
         LEASE_TIME.as_secs_f64(),
+        tally::noted(),
     )
     .fetch_one(db.pool())
     .await?;

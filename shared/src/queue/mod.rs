@@ -14,6 +14,7 @@ mod push;
 mod reap;
 mod settle;
 mod signals;
+mod tally;
 
 pub use cancel::{CancelledJob, cancel, remove_waiting};
 pub use claim::{CallLimits, Claimed, FreeSlots, Rounds};
@@ -30,3 +31,4 @@ pub use settle::{
     GivenBack, MAX_REDELIVERIES, SettleError, give_back, put_off, retry, settle, settle_many,
 };
 pub use signals::{Signals, Watch};
+pub use tally::{Tally, tallies};

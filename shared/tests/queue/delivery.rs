@@ -127,6 +127,23 @@ async fn an_expired_lease_claims_nothing_and_cannot_be_extended() {
 }
 
 #[tokio::test]
+async fn a_beat_tells_what_its_worker_did_for_as_long_as_the_lease_lives() {
+    let q = Fixture::new().await;
+    let lease = q.lease().await;
+    assert!(queue::tallies(&q.db).await.unwrap().is_empty());
+    q.push(Class::Async).await;
+    let job = q.claim_one(lease).await;
+    q.settle(&job).await.unwrap();
+    queue::beat(&q.db, lease).await.unwrap();
+    let tallies = queue::tallies(&q.db).await.unwrap();
+    let of_async = tallies.iter().find(|tally| tally.class == Class::Async).unwrap();
+    // Tests that run in the same process count too.
+    assert!(of_async.claimed >= 1 && of_async.settled >= 1, "{of_async:?}");
+    q.expire(lease).await;
+    assert!(queue::tallies(&q.db).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_job_that_kills_its_workers_is_given_up() {
     let q = Fixture::new().await;
     let subject = q.push(Class::Async).await;

@@ -57,6 +57,19 @@ async fn with_one_slot_tenants_take_turns_and_so_do_a_tenants_functions() {
 }
 
 #[tokio::test]
+async fn callers_who_wait_do_not_starve_those_who_do_not() {
+    let q = Fixture::new().await;
+    q.push_many(Class::Sync, TenantId::new(), FunctionId::new(), 20).await;
+    q.push(Class::Async).await;
+    let (mut rounds, lease, mut claimed) = (rounds(), q.lease().await, Vec::new());
+    for _ in 0..8 {
+        claimed.extend(rounds.claim(&q.db, lease, calls(1)).await.unwrap().jobs);
+    }
+    let of = |class| claimed.iter().filter(|job| job.claim.class == class).count();
+    assert_eq!((of(Class::Sync), of(Class::Async)), (7, 1));
+}
+
+#[tokio::test]
 async fn a_plan_limits_a_tenants_calls_however_many_claim() {
     let q = Fixture::new().await;
     let owner = q.tenant(Plan::Free).await;

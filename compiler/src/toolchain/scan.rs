@@ -8,8 +8,8 @@ pub(crate) struct Function {
     /// Where its name stands, both counted from 1, the column in bytes.
     pub(crate) line: u32,
     pub(crate) column: u32,
-    /// How many parameters it takes.
-    pub(crate) parameters: usize,
+    /// Its parameters as they are written, without comments.
+    pub(crate) parameters: Vec<String>,
 }
 
 /// Which rules for comments and literals apply.
@@ -73,29 +73,32 @@ fn function_after(code: &[u8], after_keyword: usize) -> Option<Function> {
         name: String::from_utf8_lossy(name).into_owned(),
         line: line as u32,
         column: (start - line_start + 1) as u32,
-        parameters: count_parameters(&code[start + name.len()..]),
+        parameters: parameters(&code[start + name.len()..]),
     })
 }
 
-/// Counts what stands between the commas of the first parentheses.
-fn count_parameters(code: &[u8]) -> usize {
-    let Some(open) = code.iter().position(|byte| *byte == b'(') else { return 0 };
-    let (mut depth, mut count, mut pending) = (0usize, 0, false);
+/// What stands between the commas of the first parentheses.
+fn parameters(code: &[u8]) -> Vec<String> {
+    let Some(open) = code.iter().position(|byte| *byte == b'(') else { return Vec::new() };
+    let (mut depth, mut found) = (0usize, vec![Vec::new()]);
     for byte in &code[open + 1..] {
         match byte {
             b')' | b'}' | b']' if depth == 0 => break,
             b'(' | b'{' | b'[' => depth += 1,
             b')' | b'}' | b']' => depth -= 1,
             b',' if depth == 0 => {
-                count += usize::from(pending);
-                pending = false;
+                found.push(Vec::new());
                 continue;
             }
             _ => {}
         }
-        pending |= !byte.is_ascii_whitespace();
+        if let Some(parameter) = found.last_mut() {
+            parameter.push(*byte);
+        }
     }
-    count + usize::from(pending)
+    let texts = found.iter().map(|text| String::from_utf8_lossy(text).trim().to_owned());
+    // Behind the last comma there may be nothing.
+    texts.filter(|text| !text.is_empty()).collect()
 }
 
 fn word_at(code: &[u8], at: usize) -> &[u8] {
@@ -222,7 +225,7 @@ mod tests {
 
     fn found(source: &str, syntax: Syntax) -> Vec<(String, usize)> {
         let functions = functions(source.as_bytes(), syntax).into_iter();
-        functions.map(|function| (function.name, function.parameters)).collect()
+        functions.map(|function| (function.name, function.parameters.len())).collect()
     }
 
     #[test]

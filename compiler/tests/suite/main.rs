@@ -5,5 +5,6 @@
 mod builds;
 mod common;
 mod dependencies;
+mod document;
 mod examples;
 mod shelf;

@@ -33,52 +33,90 @@ macro_rules! shelf {
 }
 
 shelf! {
+    go_aliases
+    go_assembly_includes_a_host_file
+    go_byte_order_mark
     go_cgo
+    go_closes_stdout
     go_context_deadline
+    go_context_without_input
+    go_cycle
     go_embed_outside
+    go_empty
+    go_errors
     go_exits_by_itself
     go_goroutine_panic
     go_hello
     go_huge_array
+    go_json_types
     go_large_numbers
+    go_lower_case_handler
     go_many_errors
     go_missing_handler
     go_missing_handler_in_package
     go_module_asks_for_newer
+    go_names_of_the_generated_main
+    go_network
     go_newer_language
     go_newer_than_installed
+    go_no_parameters
     go_old_language
+    go_only_an_error
     go_other_package
     go_own_main
     go_own_module
+    go_packages_below
+    go_panic_in_init
+    go_pointers
     go_prints_to_stdout
     go_raw_system_calls
     go_replace_with_a_host_path
     go_returned_error
+    go_slices
     go_syntax_error
+    go_test_file_beside
     go_toolchain_line_downloads_nothing
     go_type_errors
     go_typed_handler
     go_unknown_import
     go_unwritable_output
+    go_variable
     go_vendored
+    go_windows_lines
+    go_work_is_not_read
     go_wrong_signature
+    rust_async
+    rust_bin_of_another_name
+    rust_borrowed_input
+    rust_boxed_errors
     rust_build_script_looks_around
+    rust_byte_order_mark
     rust_cargo_configuration
     rust_deep_nesting
+    rust_dev_dependencies
     rust_disk_bomb_in_build_script
     rust_endless_constant
+    rust_ends
     rust_environment
+    rust_error_without_display
     rust_exits_by_itself
+    rust_git_dependency
+    rust_handler_in_main_file
+    rust_handler_in_module
     rust_hello
     rust_huge_static
+    rust_incbin_host_file
     rust_include_host_file
     rust_input_without_serde
     rust_large_integers
+    rust_lib_of_another_name
     rust_loud_build
     rust_macro_bomb
+    rust_main_with_result
+    rust_misnamed
     rust_missing_handler
     rust_modules
+    rust_own_errors
     rust_own_lock
     rust_own_macro
     rust_own_main
@@ -88,16 +126,21 @@ shelf! {
     rust_panic
     rust_prints_to_stdout
     rust_private_handler
+    rust_program_with_a_library
+    rust_program_without_main
+    rust_shapes
     rust_syntax_error
     rust_terminal_codes
     rust_thread_bomb_in_build_script
     rust_thread_panic
+    rust_tokio_main
     rust_type_error
     rust_typed_handler
     rust_undeclared_dependency
     rust_unknown_crate
     rust_unwritable_output
     rust_warning
+    rust_workspace
     rust_wrong_signature
 }
 

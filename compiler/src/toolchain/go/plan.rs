@@ -26,6 +26,7 @@ const RESERVED: &str = "apprun_";
 
 pub(super) const SERVE: &str = include_str!("template/serve.go");
 pub(super) const DECODE: &str = include_str!("template/decode.go");
+pub(super) const EXPLAIN: &str = include_str!("template/explain.go");
 
 /// What the files of the root package say.
 struct RootPackage {
@@ -52,6 +53,9 @@ pub(crate) fn plan(
         }
     };
     let brings_main = package.name == "main" && package.has_main;
+    if !brings_main {
+        refuse_context_without_input(&package)?;
+    }
     let target = if brings_main { "." } else { add_main(&mut files, &module, &package) };
     let needs = if fetches.go_modules { sum::needs(source)? } else { Vec::new() };
     let mut env = environment();
@@ -115,9 +119,13 @@ pub(super) fn go_mod(minor: u16) -> InputFile {
     file("source/go.mod", format!("module {DEFAULT_MODULE}\n\ngo 1.{minor}\n"))
 }
 
-pub(super) fn serve_package() -> [InputFile; 2] {
+pub(super) fn serve_package() -> [InputFile; 3] {
     let path = |name: &str| format!("source/{SERVE_PACKAGE}/{name}");
-    [file(path("serve.go"), SERVE), file(path("decode.go"), DECODE)]
+    [
+        file(path("serve.go"), SERVE),
+        file(path("decode.go"), DECODE),
+        file(path("explain.go"), EXPLAIN),
+    ]
 }
 
 /// What a proxy tells of a version that it has; go asks before it takes the code.
@@ -133,20 +141,21 @@ fn version_file(need: &Dependency) -> Option<InputFile> {
 /// Generates `main` and returns the package to build.
 fn add_main(files: &mut Vec<InputFile>, module: &str, package: &RootPackage) -> &'static str {
     let takes_context =
-        package.handler.as_ref().is_some_and(|(_, function)| function.parameters == 2);
+        package.handler.as_ref().is_some_and(|(_, function)| function.parameters.len() == 2);
     let serve = if takes_context { "ServeContext" } else { "Serve" };
     files.extend(serve_package());
     // The build line lifts this file alone to the language version that generics need.
-    let header = format!(
-        "//go:build go1.21\n\npackage main\n\nimport (\n\tapprun \"{module}/{SERVE_PACKAGE}\"\n"
-    );
+    let header =
+        format!("//go:build go1.21\n\npackage main\n\nimport (\n\t\"{module}/{SERVE_PACKAGE}\"\n");
     if package.name == "main" {
-        let main = format!("{header})\n\nfunc main() {{ apprun.{serve}(Handler) }}\n");
+        let main = format!("{header})\n\nfunc main() {{ {SERVE_PACKAGE}.{serve}(Handler) }}\n");
         files.push(file(format!("source/{MAIN_FILE}"), main));
         return ".";
     }
     let import = format!("\tfunction \"{module}\"\n");
-    let main = format!("{header}{import})\n\nfunc main() {{ apprun.{serve}(function.Handler) }}\n");
+    let main = format!(
+        "{header}{import})\n\nfunc main() {{ {SERVE_PACKAGE}.{serve}(function.Handler) }}\n"
+    );
     files.push(file(format!("source/{MAIN_PACKAGE}/main.go"), main));
     "./apprun_main"
 }
@@ -160,6 +169,19 @@ fn refuse_reserved_names(source: &SourceBundle) -> Result<(), Refusal> {
             .at(path, 1, 1),
         ]),
         None => Ok(()),
+    }
+}
+
+/// It would compile: a context is a type like any other, only not one that JSON can be read into.
+fn refuse_context_without_input(package: &RootPackage) -> Result<(), Refusal> {
+    match &package.handler {
+        Some((path, Function { parameters, line, column, .. })) if matches!(parameters.as_slice(), [only] if only.ends_with("context.Context")) =>
+        {
+            let message = "Handler takes a context and no input, but must be \
+                           func Handler(context.Context, In) (Out, error)";
+            Err(vec![Diagnostic::error(message).at(path, *line, *column)])
+        }
+        _ => Ok(()),
     }
 }
 
@@ -231,8 +253,8 @@ mod tests {
     fn a_handler_in_package_main_gets_a_main_beside_it() {
         let plan = planned(&[("handler.go", "package main\nfunc Handler(in int) (int, error) {}")]);
         let main = generated(&plan, "source/apprun_main.go");
-        assert!(main.contains("apprun \"function/apprun_handler\""), "{main}");
-        assert!(main.contains("apprun.Serve(Handler)"), "{main}");
+        assert!(main.contains("\t\"function/apprun_handler\""), "{main}");
+        assert!(main.contains("apprun_handler.Serve(Handler)"), "{main}");
         assert_eq!(generated(&plan, "source/go.mod"), "module function\n\ngo 1.21\n");
         assert_eq!(plan.args.last().unwrap(), ".");
     }
@@ -244,7 +266,7 @@ mod tests {
         let plan = planned(&[("go.mod", go_mod), ("greet.go", code)]);
         let main = generated(&plan, "source/apprun_main/main.go");
         assert!(main.contains("function \"example.com/greet\""), "{main}");
-        assert!(main.contains("apprun.ServeContext(function.Handler)"), "{main}");
+        assert!(main.contains("apprun_handler.ServeContext(function.Handler)"), "{main}");
         assert_eq!(plan.args.last().unwrap(), "./apprun_main");
     }
 

@@ -69,7 +69,7 @@ const OLDEST_MINOR: u16 = 18;
 /// All that decides what a warm-up makes, besides the toolchain.
 pub(crate) fn warm_up_inputs() -> Vec<String> {
     let mut inputs: Vec<_> = PACKAGES.iter().map(|package| (*package).to_owned()).collect();
-    inputs.extend([plan::SERVE, plan::DECODE].map(str::to_owned));
+    inputs.extend([plan::SERVE, plan::DECODE, plan::EXPLAIN].map(str::to_owned));
     inputs.extend(plan::build_args(None, &[]));
     inputs.extend(plan::environment().into_iter().map(|(name, value)| format!("{name}={value}")));
     inputs

@@ -16,6 +16,9 @@ serde = { version = \"1\", features = [\"derive\"] }
 serde_json = \"1\"
 ";
 
+/// The crate root of a program, where nothing else is said.
+const MAIN: &str = "src/main.rs";
+
 /// The crate name of a source without a manifest.
 pub(super) const DEFAULT_NAME: &str = "function";
 
@@ -51,28 +54,97 @@ fn source_config(place: &str) -> String {
     format!("[source.crates-io]\nreplace-with = \"given\"\n\n[source.given]\n{place}\n")
 }
 
-/// `package.name` of a manifest. Reads the two usual spellings; cargo itself judges the rest.
-pub(super) fn package_name(manifest: &str) -> Option<String> {
-    let mut in_package = false;
+/// What a manifest says of its package and targets, in the usual spellings; cargo itself judges the
+/// rest.
+pub(super) struct Manifest {
+    /// `[package] name`.
+    pub(super) package: String,
+    /// The library's crate root.
+    pub(super) library: String,
+    /// `[[bin]]`, each with its name and, where given, its crate root.
+    programs: Vec<(String, Option<String>)>,
+    /// `[package] default-run`.
+    default_run: Option<String>,
+}
+
+impl Manifest {
+    /// None without the name of a package.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let values = values(text);
+        let of = |section: &str, key: &str| {
+            let is_it = |it: &&Value| it.section == section && it.key == key;
+            values.iter().find(is_it).and_then(|it| quoted(it.value))
+        };
+        let programs = values.iter().filter(|it| it.section == "[[bin]]" && it.key == "name");
+        let path = |of: &Value| {
+            let is_it = |it: &&Value| it.place == of.place && it.key == "path";
+            values.iter().find(is_it).and_then(|it| quoted(it.value))
+        };
+        Some(Self {
+            package: of("[package]", "name").or_else(|| of("", "package.name"))?,
+            library: of("[lib]", "path").unwrap_or_else(|| "src/lib.rs".to_owned()),
+            programs: programs.filter_map(|it| Some((quoted(it.value)?, path(it)))).collect(),
+            default_run: of("[package]", "default-run"),
+        })
+    }
+
+    /// Every program with its crate root, as cargo finds them; `has` tells which files there are.
+    pub(super) fn programs(&self, has: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let root = |(name, path): &(String, Option<String>)| {
+            let usual = [
+                (*name == self.package).then(|| MAIN.to_owned()),
+                Some(format!("src/bin/{name}.rs")),
+                Some(format!("src/bin/{name}/main.rs")),
+            ];
+            let found = usual.into_iter().flatten().find(|path| has(path));
+            Some((name.clone(), path.clone().or(found)?))
+        };
+        let mut programs: Vec<_> = self.programs.iter().filter_map(root).collect();
+        if has(MAIN) && programs.iter().all(|(_, root)| root != MAIN) {
+            programs.push((self.package.clone(), MAIN.to_owned()));
+        }
+        programs
+    }
+
+    /// The program that `cargo run` would start: the one that is named so, or the only one.
+    pub(super) fn program(&self, has: impl Fn(&str) -> bool) -> Option<(String, String)> {
+        let mut programs = self.programs(has);
+        let wanted = self.default_run.as_ref();
+        match programs.iter().position(|(name, _)| Some(name) == wanted) {
+            Some(place) => Some(programs.swap_remove(place)),
+            None => programs.pop().filter(|_| programs.is_empty()),
+        }
+    }
+}
+
+/// `key = value` with the header above it, and which of the headers that is.
+struct Value<'a> {
+    section: String,
+    place: usize,
+    key: String,
+    value: &'a str,
+}
+
+fn values(manifest: &str) -> Vec<Value<'_>> {
+    let (mut section, mut place) = (String::new(), 0);
+    let mut values = Vec::new();
     for line in manifest.lines().map(str::trim) {
         if line.starts_with('[') {
             let header = line.split('#').next().unwrap_or_default();
-            in_package = header.split_whitespace().collect::<String>() == "[package]";
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let key: String = key.split_whitespace().collect();
-        if (in_package && key == "name") || key == "package.name" {
-            return quoted(value.trim());
+            section = header.split_whitespace().collect();
+            place += 1;
+        } else if let Some((key, value)) = line.split_once('=') {
+            let key = key.split_whitespace().collect();
+            values.push(Value { section: section.clone(), place, key, value: value.trim() });
         }
     }
-    None
+    values
 }
 
 fn quoted(value: &str) -> Option<String> {
     let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''))?;
     let (name, _) = value[1..].split_once(quote)?;
-    let is_name = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
     (!name.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
 }
 
@@ -92,7 +164,33 @@ mod tests {
             ("", None),
         ];
         for (manifest, expected) in cases {
-            assert_eq!(package_name(manifest).as_deref(), expected, "{manifest}");
+            let found = Manifest::read(manifest).map(|manifest| manifest.package);
+            assert_eq!(found.as_deref(), expected, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn the_program_is_the_one_that_cargo_run_would_start() {
+        let main = "src/main.rs";
+        let bin = |name: &str, more: &str| format!("[[bin]]\nname = \"{name}\"\n{more}\n");
+        let cases = [
+            (String::new(), vec![main], Some(("shop", main))),
+            (String::new(), vec![], None),
+            (bin("price", "path = \"src/main.rs\""), vec![main], Some(("price", main))),
+            (bin("price", "path = \"price.rs\""), vec!["price.rs"], Some(("price", "price.rs"))),
+            (bin("price", ""), vec!["src/bin/price.rs"], Some(("price", "src/bin/price.rs"))),
+            (bin("price", "path = \"price.rs\""), vec!["price.rs", main], None),
+            (
+                format!("default-run = \"price\"\n{}", bin("price", "path = \"price.rs\"")),
+                vec!["price.rs", main],
+                Some(("price", "price.rs")),
+            ),
+        ];
+        for (rest, files, expected) in cases {
+            let manifest = Manifest::read(&format!("[package]\nname = \"shop\"\n{rest}")).unwrap();
+            let found = manifest.program(|path| files.contains(&path));
+            let expected = expected.map(|(name, root)| (name.to_owned(), root.to_owned()));
+            assert_eq!(found, expected, "{rest}");
         }
     }
 }

@@ -4,7 +4,8 @@ use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
 use super::{
-    layout, lock, manifest,
+    layout, lock,
+    manifest::{self, Manifest},
     warm::{CRATES_LOCK, PREPARED},
 };
 use crate::{
@@ -29,7 +30,8 @@ struct AuthorCrate {
     name: String,
     /// Generated, where the source has none.
     manifest: Option<InputFile>,
-    brings_main: bool,
+    /// The program to build, where it brings one.
+    program: Option<String>,
     handler: Option<(String, Function)>,
 }
 
@@ -42,7 +44,7 @@ pub(crate) fn plan(
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
     };
-    let needs = needs(source, fetches, author.brings_main)?;
+    let needs = needs(source, fetches, author.program.is_some())?;
     // The offered crates exist in one version each: a lock that names others could not be kept.
     let given = source.files().filter(|(path, _)| *path != "Cargo.lock");
     let mut files: Vec<_> =
@@ -53,11 +55,12 @@ pub(crate) fn plan(
         false => manifest::fetched_config(),
     };
     files.push(file(".cargo/config.toml", config));
-    let (folder, binary) = if author.brings_main {
-        ("source", author.name)
-    } else {
-        files.extend(main_crate(MAIN_CRATE, &author.name));
-        ("main", MAIN_CRATE.to_owned())
+    let (folder, binary) = match author.program {
+        Some(program) => ("source", program),
+        None => {
+            files.extend(main_crate(MAIN_CRATE, &author.name));
+            ("main", MAIN_CRATE.to_owned())
+        }
     };
     let mut args = build_args(folder, &binary);
     if !needs.is_empty() {
@@ -145,28 +148,52 @@ pub(super) fn environment() -> Vec<(String, String)> {
     ])
 }
 
-fn crate_with_manifest(source: &SourceBundle, manifest: &[u8]) -> Result<AuthorCrate, Refusal> {
-    let name = manifest::package_name(&String::from_utf8_lossy(manifest)).ok_or_else(|| {
+fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate, Refusal> {
+    let manifest = Manifest::read(&String::from_utf8_lossy(text)).ok_or_else(|| {
         vec![Diagnostic::error("no [package] with a name in it").at("Cargo.toml", 1, 1)]
     })?;
-    let has_library = source.get("src/lib.rs").is_some();
-    let entry = if has_library { "src/lib.rs" } else { "src/main.rs" };
-    let functions = functions_of(source, entry);
-    let brings_main = !has_library && has_main(&functions);
-    Ok(AuthorCrate { name, manifest: None, brings_main, handler: handler_in(entry, functions) })
+    let library = source.get(&manifest.library);
+    // A library may get its handler from a module; one without the word has none.
+    let mentions = |code: &[u8]| String::from_utf8_lossy(code).contains("handler");
+    let has_handler = library.is_some_and(mentions);
+    let found = manifest.program(|path| source.get(path).is_some());
+    let (program, entry) = match found.filter(|_| !has_handler) {
+        Some((program, entry)) if has_main(&functions_of(source, &entry)) => (Some(program), entry),
+        Some((_, entry)) if library.is_none() => return Err(no_main_in(source, &entry)),
+        None if library.is_none() => return Err(no_target(&manifest, source)),
+        _ => (None, manifest.library),
+    };
+    let handler = handler_in(&entry, functions_of(source, &entry));
+    Ok(AuthorCrate { name: manifest.package, manifest: None, program, handler })
+}
+
+fn no_main_in(source: &SourceBundle, entry: &str) -> Refusal {
+    let message = "with an own Cargo.toml the handler belongs in src/lib.rs; a program has fn main";
+    let place = handler_in(entry, functions_of(source, entry));
+    let (line, column) = place.map_or((1, 1), |(_, found)| (found.line, found.column));
+    vec![Diagnostic::error(message).at(entry, line, column)]
+}
+
+fn no_target(manifest: &Manifest, source: &SourceBundle) -> Refusal {
+    let several = !manifest.programs(|path| source.get(path).is_some()).is_empty();
+    let message = match several {
+        true => "several programs and no library: default-run in [package] says which to build",
+        false => "neither src/lib.rs with a handler nor src/main.rs with fn main",
+    };
+    vec![Diagnostic::error(message).at("Cargo.toml", 1, 1)]
 }
 
 fn crate_without_manifest(source: &SourceBundle) -> Result<AuthorCrate, Refusal> {
     let entry = entry_of(source)?;
     let functions = functions_of(source, entry);
-    let brings_main = has_main(&functions);
-    let kind = if brings_main { "[bin]" } else { "lib" };
-    let name = manifest::DEFAULT_NAME;
-    let manifest = manifest::for_source(name, kind, entry);
+    let name = manifest::DEFAULT_NAME.to_owned();
+    let program = has_main(&functions).then(|| name.clone());
+    let kind = if program.is_some() { "[bin]" } else { "lib" };
+    let manifest = manifest::for_source(&name, kind, entry);
     Ok(AuthorCrate {
-        name: name.to_owned(),
+        name,
         manifest: Some(file("source/Cargo.toml", manifest)),
-        brings_main,
+        program,
         handler: handler_in(entry, functions),
     })
 }

@@ -23,37 +23,13 @@ func decode(stdin io.Reader, input any) error {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
 	if err := decoder.Decode(input); err != nil {
-		return explain(err)
+		return explain(err, document, reflect.TypeOf(input).Elem())
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return errors.New("the input holds more than one JSON document")
 	}
 	restoreFloats(reflect.ValueOf(input).Elem())
 	return nil
-}
-
-// explain names the field and the type that do not fit.
-func explain(err error) error {
-	var mismatch *json.UnmarshalTypeError
-	if !errors.As(err, &mismatch) {
-		return fmt.Errorf("the input does not fit: %w", err)
-	}
-	place := "the input"
-	if mismatch.Field != "" {
-		place = fmt.Sprintf("input field %q", mismatch.Field)
-	}
-	return fmt.Errorf("%s must be %s, got %s", place, typeName(mismatch.Type), mismatch.Value)
-}
-
-func typeName(wanted reflect.Type) string {
-	switch wanted.Kind() {
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	default:
-		return wanted.String()
-	}
 }
 
 var unmarshaler = reflect.TypeOf((*json.Unmarshaler)(nil)).Elem()

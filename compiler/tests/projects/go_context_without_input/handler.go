@@ -1,0 +1,5 @@
+package main
+
+import "context"
+
+func Handler(ctx context.Context) (string, error) { return "hi", nil }

@@ -1,0 +1,3 @@
+package main
+
+func handler(in int) (int, error) { return in + 1, nil }

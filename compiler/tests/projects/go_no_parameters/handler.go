@@ -1,0 +1,3 @@
+package main
+
+func Handler() (string, error) { return "hi", nil }

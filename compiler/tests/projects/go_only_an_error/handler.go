@@ -1,0 +1,3 @@
+package main
+
+func Handler(in map[string]any) error { return nil }

@@ -1,0 +1,3 @@
+package main
+
+var Handler = func(in int) (int, error) { return in + 1, nil }

@@ -1,0 +1,3 @@
+pub async fn handler(input: u64) -> Result<u64, String> {
+    Ok(input)
+}

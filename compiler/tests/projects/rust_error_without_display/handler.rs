@@ -1,0 +1,6 @@
+#[derive(Debug)]
+pub struct Failure;
+
+pub fn handler(_: u32) -> Result<(), Failure> {
+    Err(Failure)
+}

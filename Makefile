@@ -20,6 +20,8 @@ test: ## every test
 bench: setup ## the promised numbers, each beside a baseline of the same run
 	scripts/as-root.sh cargo bench --package sandbox --bench launch
 	scripts/as-root.sh cargo bench --package compiler --bench builds
+	scripts/setup.sh --for-tests
+	cargo bench --package worker --bench loads
 	loadtests/queue-bench/run.sh
 	cargo build --release --package apprun
 	scripts/as-root.sh loadtests/footprint.sh

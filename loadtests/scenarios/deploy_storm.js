@@ -9,6 +9,8 @@ import { options as common, reportOf } from './lib/report.js';
 
 const DEPLOYS = Number(__ENV.DEPLOYS || 50);
 const QUIET_SECONDS = 8;
+/** Short beside what is measured. */
+const KNOWN_POLL_SECONDS = 0.005;
 
 const quiet = new Trend('quiet', true);
 const stormy = new Trend('stormy', true);
@@ -65,14 +67,14 @@ export function deployOne({ owner, mark }) {
 export function deployKnown({ owner }) {
   const start = Date.now();
   const made = expect(201, create(owner, Object.assign({}, goHello, { name: `again-${__ITER}` })), 'create');
-  waitUntilBuilt(owner, made.function_id);
+  waitUntilBuilt(owner, made.function_id, KNOWN_POLL_SECONDS);
   again.add(Date.now() - start);
 }
 
 export const handleSummary = reportOf('deploy_storm', [
   { what: `deployed at once and serving, of ${DEPLOYS}`, unit: '', digits: 0, least: DEPLOYS, value: (m) => m('built', 'count') },
   { what: 'create to active under the storm, p50', unit: 'ms', digits: 0, value: (m) => m('build', 'med') },
-  { what: 'create to active of a known source, p50, polled each 100 ms', unit: 'ms', digits: 0, value: (m) => m('again', 'med') },
+  { what: 'create to active of a known source, p50', unit: 'ms', digits: 0, most: 50, value: (m) => m('again', 'med') },
   { what: 'a call when nothing is built, p50', unit: 'ms', value: (m) => m('quiet', 'med') },
   { what: 'a call during the storm, p50', unit: 'ms', value: (m) => m('stormy', 'med') },
   { what: 'the storm as a factor', unit: 'x', most: 2, value: (m) => m('stormy', 'med') / m('quiet', 'med') },

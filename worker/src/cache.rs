@@ -19,9 +19,11 @@ use shared::{
 
 /// Why a binary could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CacheError {
+pub enum CacheError {
+    /// The store.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// The machine.
     #[error("failed to hold the binary in sealed memory")]
     Seal(#[source] io::Error),
 }
@@ -35,7 +37,7 @@ impl CacheError {
 
 /// A bounded cache in front of the artifact store.
 #[derive(Debug)]
-pub(crate) struct BinaryCache {
+pub struct BinaryCache {
     store: ArtifactStore,
     max_bytes: u64,
     held: Mutex<Held>,
@@ -58,12 +60,13 @@ struct Binary {
 }
 
 impl BinaryCache {
-    pub(crate) fn new(store: ArtifactStore, max_bytes: u64, metrics: metrics::Worker) -> Self {
+    /// Holds at most `max_bytes`, but always one binary.
+    pub fn new(store: ArtifactStore, max_bytes: u64, metrics: metrics::Worker) -> Self {
         Self { store, max_bytes, held: Mutex::default(), metrics }
     }
 
     /// A descriptor of exactly the bytes that have this hash.
-    pub(crate) async fn get(&self, sha256: [u8; 32]) -> Result<Arc<OwnedFd>, CacheError> {
+    pub async fn get(&self, sha256: [u8; 32]) -> Result<Arc<OwnedFd>, CacheError> {
         let held = self.lock().touch(&sha256);
         self.metrics.asked_for_binary(held.is_some());
         if let Some(descriptor) = held {

@@ -22,6 +22,7 @@ mod running;
 mod slots;
 
 pub use builder::BuilderOptions;
+pub use cache::{BinaryCache, CacheError};
 pub use callbacks::Callbacks;
 pub use lease::Held;
 pub use pull::{Assignment, Interrupted, Puller, Trouble, through_trouble};

@@ -49,14 +49,14 @@ export function create(tenant, settings) {
 }
 
 /** Polls until the function serves; fails the iteration when its build failed or takes minutes. */
-export function waitUntilBuilt(tenant, id) {
+export function waitUntilBuilt(tenant, id, pollSeconds = BUILD_POLL_SECONDS) {
   const deadline = Date.now() + BUILD_DEADLINE_MS;
   for (;;) {
     const now = expect(200, get(`/functions/${id}`, authorised(tenant), 'function'), 'get function');
     if (now.status === 'active') return;
     if (now.status === 'failed') fail(`the build of ${id} failed`);
     if (Date.now() > deadline) fail(`the build of ${id} did not end`);
-    sleep(BUILD_POLL_SECONDS);
+    sleep(pollSeconds);
   }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    config::{FunctionSettings, OutsideIssuer, RateLimits, Registration, Secret},
+    config::{FunctionSettings, OutsideIssuer, RateLimits, Registration, Retention, Secret},
     domain::{Plan, Reach},
     seal::SecretKeys,
 };
@@ -35,6 +35,10 @@ pub struct ApiConfig {
     pub callback_reach: Reach,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
+    /// Before that, how long it goes on accepting while it says that it is not ready.
+    pub shutdown_delay: Duration,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// How often the keys of an outside issuer are asked for.

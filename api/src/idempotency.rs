@@ -1,5 +1,5 @@
 //! `Idempotency-Key`, for every POST at once: the first request with a key runs, and its answer is
-//! kept for a day; the same request again gets it again. It stands between the door and the routes,
+//! kept for a day or more; the same request again gets it again. It stands between the door and the routes,
 //! so no handler knows of it, except that an execution takes the id that was set aside for it.
 //!
 //! Kept are answers to requests that made something. One that changed nothing (a wrong field, a
@@ -80,7 +80,8 @@ async fn once(
     let keyed = KeyedRequest { actor: caller.actor, key, fingerprint };
     let path = request.uri().path().to_owned();
     request.set_body(content);
-    match idempotency::take(&state.db, &keyed).await.map_err(Problem::from)? {
+    let keep_days = state.config.retention.idempotency_keys;
+    match idempotency::take(&state.db, &keyed, keep_days).await.map_err(Problem::from)? {
         Found::Free(id) => {
             if let Some(made) = made_before(&state, &keyed, &path, id).await? {
                 return Ok(made);

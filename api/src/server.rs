@@ -40,34 +40,51 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Before accepting again after a failure that the next accept would meet as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves the API until `shutdown`, then lets running requests end for as long as the
-/// configuration grants them.
+/// Serves the API until `shutdown`, and then for as long as the configuration says to whoever has not
+/// noticed; then lets running requests end for as long as it grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let grace = state.config.shutdown_grace;
+    let (delay, grace) = (state.config.shutdown_delay, state.config.shutdown_grace);
     let stopping = state.clone();
-    let routes = Arc::new(routes::all(state));
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    // Whatever still runs when the grace is over ends with this set.
-    let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut shutdown => break,
-            accepted = accept(&listener, &slots) => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let (stream, peer, slot) = accepted;
-        let connection = serve_connection(routes.clone(), stream, peer, graceful.watcher());
-        connections.spawn(async move {
-            connection.await;
-            drop(slot);
-        });
-    }
+    let mut open = Open {
+        routes: Arc::new(routes::all(state)),
+        slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        graceful: GracefulShutdown::new(),
+        connections: JoinSet::new(),
+    };
+    open.accept_until(&listener, shutdown).await;
     stopping.stopping.store(true, Ordering::Relaxed);
+    open.accept_until(&listener, tokio::time::sleep(delay)).await;
     drop(listener);
-    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(grace, open.graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still running when the server stopped");
+    }
+}
+
+/// The connections that are open.
+struct Open<E> {
+    routes: Arc<E>,
+    slots: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+    /// Whatever still runs when the grace is over ends with this set.
+    connections: JoinSet<()>,
+}
+
+impl<E: Endpoint + 'static> Open<E> {
+    async fn accept_until(&mut self, listener: &TcpListener, end: impl Future<Output = ()>) {
+        tokio::pin!(end);
+        loop {
+            let (stream, peer, slot) = tokio::select! {
+                () = &mut end => return,
+                accepted = accept(listener, &self.slots) => accepted,
+                Some(_) = self.connections.join_next() => continue,
+            };
+            let watcher = self.graceful.watcher();
+            let connection = serve_connection(self.routes.clone(), stream, peer, watcher);
+            self.connections.spawn(async move {
+                connection.await;
+                drop(slot);
+            });
+        }
     }
 }
 

@@ -17,9 +17,9 @@ use crate::{
     data_dir::DataDir, embedded::EmbeddedPostgres, error::CommandError, wiring, wiring::Backbone,
 };
 
-/// How long requests and jobs may go on once this is told to stop. Everything together must be over
-/// in three seconds, of which Postgres may need half.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long requests may go on once this is told to stop, and then jobs, unless the configuration says:
+/// whoever pressed Ctrl-C waits for it, or presses it again.
+const GRACE: Duration = Duration::from_secs(5);
 /// Past its grace a room needs a moment to end what it cut off; more than this is a fault.
 const STOP_LIMIT: Duration = Duration::from_millis(1200);
 const CLOSE_LIMIT: Duration = Duration::from_millis(200);
@@ -82,7 +82,8 @@ impl Stack {
         }
     }
 
-    /// Stops API and worker, then Postgres: at most three seconds.
+    /// Stops API, worker and Postgres. What still runs may end within the grace; an idle stack is gone in
+    /// a moment.
     pub(crate) async fn stop(self) {
         self.rooms.stop().await;
         stop_postgres(self.postgres).await;
@@ -99,9 +100,9 @@ struct Doors {
 #[derive(Debug)]
 struct Rooms {
     address: SocketAddr,
-    stop: CancellationToken,
-    api: JoinHandle<()>,
-    worker: JoinHandle<()>,
+    grace: Duration,
+    api: Room,
+    worker: Room,
     backbone: Backbone,
 }
 
@@ -121,32 +122,54 @@ impl Rooms {
             None => data_dir.secret_keys()?,
         };
         let config = &Config { secret_keys: Some(secret_keys), ..config.clone() };
-        let worker = backbone.worker(config, artifacts, GRACE, Launcher::Direct).await?;
+        let grace = config.shutdown_grace.unwrap_or(GRACE);
+        let worker = backbone.worker(config, artifacts, grace, Launcher::Direct).await?;
         let jwt_secret = match &config.jwt_secret {
             Some(configured) => configured.clone(),
             None => data_dir.jwt_secret()?,
         };
-        let state = backbone.api(config, jwt_secret, started_at, GRACE);
+        let state = backbone.api(config, jwt_secret, started_at, grace);
         let address = listener
             .local_addr()
             .map_err(|source| CommandError::Listen { address: config.http_addr, source })?;
-        let stop = CancellationToken::new();
-        let serving = api::serve(state, listener, stop.clone().cancelled_owned());
-        let (api, worker) = (tokio::spawn(serving), tokio::spawn(worker.run(stop.clone())));
-        Ok(Self { address, stop, api, worker, backbone })
+        let api = Room::open("API", |stop| api::serve(state, listener, stop.cancelled_owned()));
+        let worker = Room::open("worker", |stop| worker.run(stop));
+        Ok(Self { address, grace, api, worker, backbone })
     }
 
-    async fn stop(mut self) {
-        self.stop.cancel();
-        // A panic in one of them has been logged; the other still has to be waited for.
-        let both = async { tokio::join!(&mut self.api, &mut self.worker) };
-        if tokio::time::timeout(STOP_LIMIT, both).await.is_err() {
-            tracing::error!("API and worker did not stop in time and are cut off");
-            self.api.abort();
-            self.worker.abort();
-        }
+    async fn stop(self) {
+        // First the API: the calls that its requests wait for may need a worker that still claims.
+        self.api.stop(self.grace + STOP_LIMIT).await;
+        self.worker.stop(self.grace + STOP_LIMIT).await;
         // Connections that are in use are cut off by the end of Postgres or of this process.
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.backbone.close()).await;
+    }
+}
+
+/// A room that runs by itself.
+#[derive(Debug)]
+struct Room {
+    name: &'static str,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Room {
+    fn open<F>(name: &'static str, run: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        Self { name, running: tokio::spawn(run(stop.clone())), stop }
+    }
+
+    async fn stop(mut self, limit: Duration) {
+        self.stop.cancel();
+        // A panic in it has been logged.
+        if tokio::time::timeout(limit, &mut self.running).await.is_err() {
+            tracing::error!("the {} did not stop in time and is cut off", self.name);
+            self.running.abort();
+        }
     }
 }
 

@@ -84,6 +84,8 @@ impl Backbone {
             functions: config.functions.clone(),
             callback_reach: config.callback_reach.clone(),
             shutdown_grace: grace,
+            shutdown_delay: config.shutdown_delay,
+            retention: config.retention,
         };
         let process = Process { version: VERSION, started_at, metrics: self.metrics.clone() };
         ApiState::new(self.db.clone(), self.signals.clone(), settings, process)
@@ -108,7 +110,7 @@ impl Backbone {
             }),
             grace,
             callback_reach: config.callback_reach.clone(),
-            retention_days: config.functions.log_retention_days,
+            retention: config.retention,
             kept_versions: config.functions.kept_versions,
             secret_keys: config.secret_keys.clone(),
             builder: builder_options(&config.compiler, &config.fetch),

@@ -137,3 +137,67 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use test_support::TestDatabase;
+
+    use super::*;
+
+    /// A worker that has started, lacks these layers, and has this database.
+    async fn worker(database: &TestDatabase, lacking: &[&str]) -> WorkerHttp {
+        let degraded = OnceLock::new();
+        degraded.set(lacking.iter().copied().map(str::to_owned).collect()).unwrap();
+        WorkerHttp {
+            db: Db::connect(database.url(), 2).await.unwrap(),
+            metrics: Metrics::new(VERSION),
+            started_at: Instant::now(),
+            draining: CancellationToken::new(),
+            degraded: Arc::new(degraded),
+        }
+    }
+
+    async fn readiness(worker: &WorkerHttp) -> (u16, Value) {
+        let response = worker.ready().await;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_worker_is_ready_once_it_takes_jobs_and_until_it_drains() {
+        let database = TestDatabase::create().await;
+        let mut worker = worker(&database, &[]).await;
+        assert_eq!(readiness(&worker).await, (200, json!({ "status": "ready", "degraded": [] })));
+        worker.draining.cancel();
+        assert_eq!(readiness(&worker).await.0, 503);
+        assert_eq!(readiness(&worker).await.1["status"], "draining");
+        worker.degraded = Arc::default();
+        let starting = json!({ "status": "starting", "degraded": null });
+        assert_eq!(readiness(&worker).await, (503, starting), "it was stopped while it started");
+    }
+
+    #[tokio::test]
+    async fn a_worker_without_a_layer_is_healthy_and_not_ready() {
+        let database = TestDatabase::create().await;
+        let worker = worker(&database, &["cpu"]).await;
+        let degraded = json!({ "status": "degraded", "degraded": ["cpu"] });
+        assert_eq!(readiness(&worker).await, (503, degraded));
+        assert_eq!(worker.health().await["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn a_worker_without_its_database_is_not_ready_and_says_which_check_fails() {
+        let database = TestDatabase::create().await;
+        let worker = worker(&database, &[]).await;
+        worker.db.close().await;
+        assert_eq!(readiness(&worker).await.0, 503);
+        assert_eq!(readiness(&worker).await.1["status"], "the database is away");
+        let health = worker.health().await;
+        assert_eq!(
+            (&health["status"], &health["checks"]["database"]["status"]),
+            (&json!("degraded"), &json!("failed"))
+        );
+    }
+}

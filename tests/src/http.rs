@@ -39,13 +39,14 @@ impl Answer {
 pub struct Client {
     url: String,
     token: Option<String>,
+    refresh_token: Option<String>,
     header: Option<String>,
 }
 
 impl Client {
     /// Nobody in particular; `url` has no path.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), token: None, header: None }
+        Self { url: url.to_owned(), token: None, refresh_token: None, header: None }
     }
 
     /// A new account, logged in.
@@ -64,8 +65,19 @@ impl Client {
             serde_json::json!({ "email": email, "password": "correct horse battery staple" });
         let tokens = self.post("/api/v1/auth/login", &credentials);
         assert_eq!(tokens.status, 200, "{tokens:?}");
-        let token = tokens.body["data"]["access_token"].as_str().unwrap().to_owned();
-        Self { token: Some(token), ..self.clone() }
+        let token = |name| tokens.body["data"][name].as_str().map(str::to_owned);
+        let (token, refresh_token) = (token("access_token"), token("refresh_token"));
+        Self { token, refresh_token, ..self.clone() }
+    }
+
+    /// What it shows of itself and what it could renew that with; None of nobody in particular.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.token.iter().chain(&self.refresh_token).map(String::as_str)
+    }
+
+    /// The same caller at another server.
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     /// The same, sending this header (`name: value`) too.
@@ -90,11 +102,19 @@ impl Client {
 
     /// The same, with this source in Go.
     pub fn deploy_go(&self, code: &str) -> String {
+        self.deploy_with(code, &json!({}))
+    }
+
+    /// The same, with secrets: an object, name to value.
+    pub fn deploy_with(&self, code: &str, secrets: &Value) -> String {
         let project = self.post("/api/v1/projects", &json!({ "name": "p" }));
         let project_id = &project.body["data"]["project_id"];
-        let new = json!({
+        let mut new = json!({
             "project_id": project_id, "name": "f", "runtime": "go1.21", "code": code,
         });
+        if !secrets.as_object().unwrap().is_empty() {
+            new["secrets"] = secrets.clone();
+        }
         let function = self.post("/api/v1/functions", &new);
         assert_eq!(function.status, 201, "{function:?}");
         let id = function.body["data"]["function_id"].as_str().unwrap().to_owned();

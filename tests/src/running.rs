@@ -101,6 +101,12 @@ impl Running {
         &self.seen
     }
 
+    /// Every line of a process that has ended.
+    pub fn rest(&mut self) -> &[String] {
+        self.seen.extend(self.lines.iter());
+        &self.seen
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

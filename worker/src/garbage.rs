@@ -8,10 +8,6 @@ use shared::{
     store::{Db, StoreError, artifact},
 };
 
-/// How long a binary outlives its last use: far longer than any build, so that one that has just been
-/// built, or found by a build that is not recorded yet, is never taken away.
-pub(crate) const GRACE: Duration = Duration::from_secs(24 * 3600);
-
 /// Why nothing, or not everything, was removed. What is left is found again by nobody, which costs
 /// room in the store and nothing else.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +18,9 @@ pub(crate) enum GarbageError {
     Artifact(#[from] ArtifactError),
 }
 
-/// Returns how many binaries were removed. Several workers may do it at once.
+/// Returns how many binaries were removed. `grace` is how long one outlives its last use: far longer than
+/// any build, so that one that has just been built, or found by a build that is not recorded yet, is never
+/// taken away. Some at a time; the next round goes on.
 pub(crate) async fn collect(
     db: &Db,
     store: &ArtifactStore,

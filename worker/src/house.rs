@@ -1,13 +1,19 @@
-//! Housekeeping: what must be done now and then by any one worker. Every step may be done at any
-//! time, by several at once, and half.
+//! Housekeeping: what must be done now and then by any one worker, whoever is first. Every step may be
+//! done at any time, and half.
 
 use std::{error::Error, time::Duration};
 
 use shared::{
     artifact::ArtifactStore,
+    config::Retention,
+    metrics,
     queue::Signals,
     seal::SecretKeys,
-    store::{Db, StoreError, callback, idempotency, partition, retire, secret},
+    store::{
+        Db, StoreError,
+        retention::{self, Kind},
+        retire, secret,
+    },
     telemetry::chain,
 };
 use tokio::time::timeout;
@@ -15,13 +21,15 @@ use tokio::time::timeout;
 use crate::garbage::{self, GarbageError};
 
 const EVERY: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What there is to look after.
 pub(crate) struct House {
     pub(crate) db: Db,
     pub(crate) signals: Signals,
     pub(crate) artifacts: ArtifactStore,
-    pub(crate) retention_days: u32,
+    pub(crate) retention: Retention,
+    pub(crate) metrics: metrics::Worker,
     pub(crate) kept_versions: u32,
     pub(crate) secret_keys: Option<SecretKeys>,
 }
@@ -30,31 +38,33 @@ impl House {
     /// Soon after the start and every hour, until it is dropped.
     pub(crate) async fn keep(self) {
         loop {
-            step("maintain partitions", self.maintain_partitions()).await;
-            step("clean old idempotency keys", self.clean_keys()).await;
-            step("forget old callbacks", self.forget_callbacks()).await;
-            step("give up old functions and versions", self.retire()).await;
-            step("remove old binaries", self.remove_binaries()).await;
-            step("seal secrets again", self.reseal()).await;
+            step("keep house", self.round()).await;
             tokio::time::sleep(EVERY).await;
         }
     }
 
-    async fn maintain_partitions(&self) -> Result<(), StoreError> {
-        match partition::maintain(&self.db, self.retention_days).await? {
-            0 => {}
-            dropped => tracing::info!(dropped, "old executions and logs are gone"),
+    /// One round, unless another worker is at it.
+    async fn round(&self) -> Result<(), StoreError> {
+        let Some(_lock) = retention::begin(&self.db).await? else { return Ok(()) };
+        step("make partitions", retention::make_partitions(&self.db)).await;
+        step("give up old functions and versions", self.retire()).await;
+        for kind in Kind::ALL {
+            step(&format!("remove old {kind}"), self.remove(*kind)).await;
         }
+        step("remove old binaries", self.remove_binaries()).await;
+        step("seal secrets again", self.reseal()).await;
         Ok(())
     }
 
-    async fn clean_keys(&self) -> Result<(), StoreError> {
-        idempotency::clean(&self.db).await?;
-        Ok(())
-    }
-
-    async fn forget_callbacks(&self) -> Result<(), StoreError> {
-        callback::forget(&self.db, self.retention_days).await?;
+    async fn remove(&self, kind: Kind) -> Result<(), StoreError> {
+        let removed = retention::remove(&self.db, kind, &self.retention).await?;
+        let kind = kind.as_str();
+        for (unit, count) in [("row", removed.rows), ("day", removed.days)] {
+            if count > 0 {
+                self.metrics.removed(kind, unit, count);
+                tracing::info!(kind, unit, count, "what was older than it is kept is gone");
+            }
+        }
         Ok(())
     }
 
@@ -71,9 +81,11 @@ impl House {
     }
 
     async fn remove_binaries(&self) -> Result<(), GarbageError> {
-        match garbage::collect(&self.db, &self.artifacts, garbage::GRACE).await? {
-            0 => {}
-            removed => tracing::info!(removed, "binaries that nothing refers to are gone"),
+        let grace = DAY * self.retention.artifacts;
+        let removed = garbage::collect(&self.db, &self.artifacts, grace).await?;
+        if removed > 0 {
+            self.metrics.removed("artifacts", "binary", removed as u64);
+            tracing::info!(removed, "binaries that nothing refers to are gone");
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use compiler::Toolchains;
 use sandbox::{Conditions, Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
+    config::Retention,
     domain::{Reach, WorkerIdentity},
     metrics::Metrics,
     queue::{CallLimits, Signals},
@@ -51,8 +52,8 @@ pub struct Options {
     pub grace: Duration,
     /// Which addresses callbacks may go to.
     pub callback_reach: Reach,
-    /// How long executions and their logs are kept.
-    pub retention_days: u32,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Versions that stay of each function.
     pub kept_versions: u32,
     /// Open the secrets of functions, the newest key first; without any, calls of functions with
@@ -163,7 +164,8 @@ impl Worker {
             db: self.options.db.clone(),
             signals: self.options.signals,
             artifacts: self.options.artifacts,
-            retention_days: self.options.retention_days,
+            retention: self.options.retention,
+            metrics: self.options.metrics.worker.clone(),
             kept_versions: self.options.kept_versions,
             secret_keys: self.options.secret_keys,
         };

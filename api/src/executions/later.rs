@@ -17,7 +17,7 @@ pub(super) fn start(
     delay_seconds: Option<u32>,
     run_at: Option<Timestamp>,
 ) -> Result<Start, Problem> {
-    let days = state.config.functions.log_retention_days.min(MAX_DAYS);
+    let days = state.config.retention.executions.min(MAX_DAYS);
     within(days, delay_seconds, run_at.map(Timestamp::moment), OffsetDateTime::now_utc())
 }
 

@@ -141,7 +141,6 @@ mod tests {
             max_concurrent: 100,
             kept_versions: 10,
             payloads,
-            log_retention_days: 30,
         }
     }
 

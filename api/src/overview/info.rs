@@ -16,6 +16,6 @@ pub(super) async fn info(state: &ApiState, _: &Caller) -> Result<Okay<Info>, Pro
         max_input_bytes: functions.payloads.input_bytes as u64,
         max_output_bytes: functions.payloads.output_bytes as u64,
         max_log_bytes: functions.payloads.log_bytes as u64,
-        retention_days: functions.log_retention_days,
+        retention_days: state.config.retention.executions,
     }))
 }

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, wiring};
 
-/// How long requests may go on after SIGTERM: as long as a sync call on the free plan. The execution
-/// of one that takes longer goes on without its caller.
+/// How long requests may go on after SIGTERM unless the configuration says: as long as a sync call on
+/// the free plan. The execution of one that takes longer goes on without its caller.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves until told to stop.
@@ -20,7 +20,8 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let listener = wiring::listen(config.http_addr).await?;
     let backbone = wiring::Backbone::connect(database_url, wiring::API_CONNECTIONS).await?;
     backbone.db.require_schema().await?;
-    let state = backbone.api(&config, jwt_secret, started_at, GRACE);
+    let grace = config.shutdown_grace.unwrap_or(GRACE);
+    let state = backbone.api(&config, jwt_secret, started_at, grace);
     // The port is only known now if the configuration left it to the system.
     let address = listener.local_addr().unwrap_or(config.http_addr);
     tracing::info!(%address, "the API is listening");

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, wiring, worker_http::WorkerHttp};
 
-/// How long running jobs may go on after SIGTERM; what is left then is given back for others.
+/// How long running jobs may go on after SIGTERM unless the configuration says; what is left then is given back for others.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Works until told to stop.
@@ -44,7 +44,8 @@ pub(super) async fn run(
         tracing::info!(%address, "health and metrics are served");
         tokio::spawn(answers.serve(listener, done.clone()));
     }
-    let worker = backbone.worker(&config, artifacts, GRACE, launcher).await?;
+    let grace = config.shutdown_grace.unwrap_or(GRACE);
+    let worker = backbone.worker(&config, artifacts, grace, launcher).await?;
     // Set once: only this function does.
     let _ = degraded.set(worker.degraded_layers().to_vec());
     tracing::info!(slots = config.worker_slots, "the worker takes jobs");

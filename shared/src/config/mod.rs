@@ -6,6 +6,7 @@ mod auth;
 mod fetch;
 mod nearest;
 mod parse;
+mod retention;
 mod secret;
 mod settings;
 mod sources;
@@ -15,6 +16,7 @@ mod yaml;
 
 pub use auth::OutsideIssuer;
 pub use fetch::{FetchSettings, Location};
+pub use retention::Retention;
 pub use secret::Secret;
 pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{ArtifactLocation, Secret};
@@ -74,4 +75,10 @@ pub(super) fn artifact_location(text: &str) -> Result<ArtifactLocation, &'static
         bucket: bucket.to_owned(),
         prefix: prefix.trim_matches('/').to_owned(),
     })
+}
+
+/// A time in whole seconds, an hour at most.
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= 3600);
+    seconds.map(Duration::from_secs).ok_or("must be a whole number of seconds from 0 to 3600")
 }

@@ -67,6 +67,16 @@ pub const SETTINGS: &[Setting] = &[
         "Functions running at once in one worker [default: 4 per core]",
     ),
     Setting::new(
+        "shutdown_grace",
+        "APPRUN_SHUTDOWN_GRACE",
+        "Seconds that requests and jobs may go on after SIGTERM [default: 30, in dev 5]",
+    ),
+    Setting::new(
+        "shutdown_delay",
+        "APPRUN_SHUTDOWN_DELAY",
+        "Seconds that an API goes on accepting after SIGTERM, not ready any more [default: 0]",
+    ),
+    Setting::new(
         "allow_degraded",
         "APPRUN_ALLOW_DEGRADED",
         "Layers of isolation a worker may start without, as in cpu,kill-all [default: none]",
@@ -139,7 +149,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("functions.limits.max_unpacked_kib", "All files of an archive, unpacked"),
     Setting::in_file("functions.limits.max_source_files", "Files in one source"),
     Setting::in_file("functions.limits.kept_versions", "Versions kept of a function [default: 10]"),
-    Setting::in_file("functions.logging.retention_days", "How long logs are kept"),
+    Setting::in_file("functions.logging.retention_days", "Days that logs are kept [default: 30]"),
+    Setting::in_file("retention.execution_days", "Days that calls are kept [default: 30]"),
+    Setting::in_file("retention.dead_letter_days", "Days that a failed call waits [default: 30]"),
+    Setting::in_file("retention.build_days", "Days for builds of gone versions [default: 30]"),
+    Setting::in_file("retention.artifact_days", "Days for binaries nobody uses [default: 1]"),
+    Setting::in_file(
+        "retention.audit_days",
+        "Days for the audit record, 30 or more [default: 365]",
+    ),
+    Setting::in_file("retention.delivery_days", "Days for callbacks and attempts [default: 30]"),
+    Setting::in_file("retention.idempotency_key_days", "Days for kept answers [default: 1]"),
     Setting::new(
         "s3_endpoint",
         "APPRUN_S3_ENDPOINT",

@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf};
 
-use super::{ArtifactLocation, Config, SETTINGS, Sources};
+use super::{ArtifactLocation, Config, Retention, SETTINGS, Sources};
 use crate::domain::Plan;
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -41,7 +41,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert!(config.data_dir.is_absolute() && config.data_dir.ends_with(".apprun"));
     assert_eq!(config.functions.default_timeout_seconds, 30);
     assert_eq!(config.functions.payloads.log_bytes, 256 * 1024);
-    assert_eq!(config.functions.log_retention_days, 30);
+    assert_eq!(config.retention, Retention::default());
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn the_functions_chapter_reads_as_the_contract_writes_it() {
          {retention_days: 3}\n",
     );
     let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
-    let functions = Config::load(sources).unwrap().functions;
+    let Config { functions, retention, .. } = Config::load(sources).unwrap();
     assert_eq!(functions.binary_dir, PathBuf::from("/b"));
     assert_eq!(functions.temp_dir, PathBuf::from("/t"));
-    assert_eq!(functions.log_retention_days, 3);
+    assert_eq!(retention, Retention { logs: 3, ..Retention::default() });
     let paid = functions.limits_of(Plan::Paid);
     assert_eq!((paid.timeout_seconds, paid.memory_mib, paid.concurrent_executions), (20, 256, 7));
     assert_eq!(functions.limits_of(Plan::Free).memory_mib, 128, "the plan's own number is lower");

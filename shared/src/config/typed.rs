@@ -3,12 +3,14 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
-    ConfigError, FetchSettings, OutsideIssuer, Secret, Sources,
+    ConfigError, FetchSettings, OutsideIssuer, Retention, Secret, Sources,
     parse::{
-        absolute, address, artifact_location, directory, jwt_secret, names, non_empty, switch, url,
+        absolute, address, artifact_location, directory, jwt_secret, names, non_empty, seconds,
+        switch, url,
     },
     values::Values,
 };
@@ -104,6 +106,11 @@ pub struct Config {
     pub secret_keys: Option<SecretKeys>,
     /// Functions running at once in one worker.
     pub worker_slots: u32,
+    /// How long requests and jobs may go on once a process is told to stop; when nobody says, the
+    /// command decides.
+    pub shutdown_grace: Option<Duration>,
+    /// How long an API that is told to stop still accepts, for load balancers to notice.
+    pub shutdown_delay: Duration,
     /// Names of layers of isolation that a worker may start without; the sandbox knows which exist.
     pub allow_degraded: Vec<String>,
     /// The plan of new tenants.
@@ -130,6 +137,8 @@ pub struct Config {
     pub callback_reach: Reach,
     /// Directory of the PostgreSQL programs for the embedded server.
     pub postgres_bin: Option<PathBuf>,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Limits and places of functions.
     pub functions: FunctionSettings,
     /// Where builds get other people's code.
@@ -159,8 +168,6 @@ pub struct FunctionSettings {
     pub kept_versions: u32,
     /// How much of everything.
     pub payloads: PayloadLimits,
-    /// Days that logs are kept.
-    pub log_retention_days: u32,
 }
 
 /// Sizes of what goes in and out, in bytes.
@@ -277,6 +284,8 @@ impl Config {
             jwt_secret: values.secret("jwt_secret", jwt_secret),
             secret_keys: values.secret("secret_key", str::parse),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
+            shutdown_grace: values.optional("shutdown_grace", seconds),
+            shutdown_delay: values.optional("shutdown_delay", seconds).unwrap_or_default(),
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
             default_plan: values.word("default_plan", Plan::Free),
             rate_limits: RateLimits::read(values),
@@ -294,6 +303,7 @@ impl Config {
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             callback_reach: values.optional("callback_allow", str::parse).unwrap_or_default(),
             postgres_bin: values.optional("postgres_bin", directory),
+            retention: Retention::read(values),
             functions: FunctionSettings::read(values, &data_dir),
             fetch: FetchSettings::read(values),
             compiler: CompilerSettings {
@@ -343,7 +353,6 @@ impl FunctionSettings {
             max_concurrent: values.number("functions.limits.max_concurrent", 100, 1..=100_000),
             kept_versions: values.number("functions.limits.kept_versions", 10, 1..=1000),
             payloads: PayloadLimits::read(values),
-            log_retention_days: values.number("functions.logging.retention_days", 30, 1..=3650),
         };
         settings.check_defaults(values);
         settings

@@ -176,11 +176,14 @@ mod tests {
         let metrics = Metrics::new("1");
         metrics.worker.has_slots("call", 8);
         metrics.worker.lacks("memory");
+        metrics.worker.removed("audit", "row", 3);
         let (_one, other) = (metrics.worker.busy("call"), metrics.worker.busy("call"));
         drop(other);
         let text = metrics.text(Ok(Vec::new()));
         assert_eq!(value(&text, r#"apprun_worker_slots{kind="call"}"#), Some(8.0));
         assert_eq!(value(&text, r#"apprun_worker_slots_busy{kind="call"}"#), Some(1.0));
         assert_eq!(value(&text, r#"sandbox_degraded{layer="memory"}"#), Some(1.0));
+        let removed = r#"apprun_retention_removed_total{kind="audit",unit="row"}"#;
+        assert_eq!(value(&text, removed), Some(3.0), "{text}");
     }
 }

@@ -14,6 +14,7 @@ pub struct Worker {
     busy: Family<[Label; 1], Gauge>,
     degraded: Family<[(&'static str, String); 1], Gauge>,
     binaries: Family<[Label; 1], Counter>,
+    removed: Family<[Label; 2], Counter>,
 }
 
 /// One slot in use, until it is dropped.
@@ -35,6 +36,8 @@ impl Worker {
         registry.register("sandbox_degraded", help, new.degraded.clone());
         let help = "Binaries asked of this worker's cache, by whether they were there";
         registry.register("apprun_binary_cache_requests", help, new.binaries.clone());
+        let help = "What was older than it is kept: rows, binaries, or whole days of rows at once";
+        registry.register("apprun_retention_removed", help, new.removed.clone());
         new
     }
 
@@ -53,6 +56,11 @@ impl Worker {
     /// This layer of isolation is missing, and the operator allowed that.
     pub fn lacks(&self, layer: &str) {
         self.degraded.get_or_create(&[("layer", layer.to_owned())]).set(1);
+    }
+
+    /// So many of a kind were removed because they were old. `unit` is `row`, `day` or `binary`.
+    pub fn removed(&self, kind: &'static str, unit: &'static str, count: u64) {
+        self.removed.get_or_create(&[("kind", kind), ("unit", unit)]).inc_by(count);
     }
 
     /// A binary was asked for.

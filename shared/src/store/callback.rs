@@ -163,19 +163,6 @@ pub async fn record(
     Ok(recorded.rows_affected() == 1)
 }
 
-/// Forgets messages older than this many days, some at a time; says how many.
-pub async fn forget(db: &Db, keep_days: u32) -> Result<u64, StoreError> {
-    let forgotten = sqlx::query!(
-        "delete from callback where execution_id in (
-             select execution_id from callback where created_at < now() - make_interval(days => $1)
-             order by created_at limit 10000)",
-        i32::try_from(keep_days).unwrap_or(i32::MAX)
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(forgotten.rows_affected())
-}
-
 /// What became of an execution's message.
 #[derive(Debug)]
 pub struct Deliveries {

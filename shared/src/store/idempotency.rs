@@ -48,8 +48,8 @@ pub enum Found {
     Other,
 }
 
-/// Takes the key if it is free, which is so as well when its holder died or a day has passed.
-pub async fn take(db: &Db, request: &KeyedRequest) -> Result<Found, StoreError> {
+/// Takes the key if it is free, which is so as well when its holder died or these days have passed.
+pub async fn take(db: &Db, request: &KeyedRequest, keep_days: u32) -> Result<Found, StoreError> {
     let mut tx = db.begin_for(request.actor.tenant).await?;
     // One statement, so that of many at once one gets it. The id stays that of a dead holder's
     // execution, which may have been made.
@@ -63,7 +63,7 @@ pub async fn take(db: &Db, request: &KeyedRequest) -> Result<Found, StoreError> 
                                   and idempotency_key.status is null
                                  then idempotency_key.execution_id else excluded.execution_id end,
              created_at = now()
-         where idempotency_key.created_at < now() - interval '1 day'
+         where idempotency_key.created_at < now() - make_interval(days => $7)
             or (idempotency_key.status is null and idempotency_key.held_until < now())
          returning execution_id",
         request.actor.tenant.0,
@@ -72,6 +72,7 @@ pub async fn take(db: &Db, request: &KeyedRequest) -> Result<Found, StoreError> 
         &request.fingerprint,
         ExecutionId::new().0,
         HOLD.as_secs_f64(),
+        i32::try_from(keep_days).unwrap_or(i32::MAX),
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -152,13 +153,4 @@ pub async fn give_back(db: &Db, request: &KeyedRequest) -> Result<(), StoreError
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
-}
-
-/// Forgets keys that are older than a day, of all tenants; how many.
-pub async fn clean(db: &Db) -> Result<u64, StoreError> {
-    let cleaned =
-        sqlx::query!("delete from idempotency_key where created_at < now() - interval '1 day'")
-            .execute(db.pool())
-            .await?;
-    Ok(cleaned.rows_affected())
 }

@@ -7,8 +7,7 @@ use shared::{
     domain::{BuildId, BuildStatus, Diagnostic, Runtime, SourceBundle},
     queue::{self, ClaimedJob, SettleError},
     store::{
-        Db,
-        artifact::{self, KeyLock},
+        Db, SessionLock, artifact,
         build::{self, Artifact, BuildFailure, FinishedBuild, StartedBuild},
     },
 };
@@ -102,7 +101,7 @@ async fn build_or_reuse(
     builder: &Builder,
     plan: &BuildPlan,
     stop: &CancellationToken,
-) -> Result<(FinishedBuild, Option<KeyLock>), JobError> {
+) -> Result<(FinishedBuild, Option<SessionLock>), JobError> {
     if let Some(found) = find(services, plan).await? {
         return Ok((found, None));
     }

@@ -6,7 +6,7 @@ use compiler::Places;
 use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
-    config::{FetchSettings, Secret},
+    config::{FetchSettings, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
         PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime, SourceBundle, SourceLimits,
@@ -157,7 +157,7 @@ impl Fixture {
             callback_reach: shared::domain::Reach::default(),
             call_limits: CallLimits::default(),
             grace,
-            retention_days: 30,
+            retention: Retention::default(),
             kept_versions: 10,
             secret_keys: Some(secret_keys()),
             metrics: Metrics::new("test"),

@@ -5,6 +5,7 @@
 mod artifacts;
 mod cancel;
 mod fixture;
+mod house;
 mod lost;
 mod outcomes;
 mod toolchains;

@@ -16,7 +16,7 @@ use api::{ApiConfig, ApiState, KeyPace, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    config::{FunctionSettings, PayloadLimits, Registration, Secret},
+    config::{FunctionSettings, PayloadLimits, Registration, Retention, Secret},
     domain::{Plan, Reach},
     metrics::Metrics,
     queue::Signals,
@@ -260,9 +260,10 @@ fn config() -> ApiConfig {
                 unpacked_bytes: 50 * 1024 * 1024,
                 source_files: 1000,
             },
-            log_retention_days: 30,
         },
         callback_reach: Reach::default(),
         shutdown_grace: Duration::from_secs(1),
+        shutdown_delay: Duration::ZERO,
+        retention: Retention::default(),
     }
 }

@@ -22,14 +22,25 @@ pub(crate) struct Person {
 impl Person {
     /// In front of a server of their own, without an account.
     pub(crate) fn with_server() -> Self {
+        Self::with_configured_server("")
+    }
+
+    /// The same, of a server that has this in its `apprun.yaml`.
+    fn with_configured_server(settings: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("apprun.yaml"), settings).unwrap();
         let (dev, server) = Running::dev(home.path());
         Self { home, server, _dev: Some(Mutex::new(dev)) }
     }
 
     /// The same, logged in, in a project.
     pub(crate) fn at_work() -> Self {
-        let person = Self::with_server();
+        Self::at_work_with("")
+    }
+
+    /// The same, at a server that has this in its `apprun.yaml`.
+    pub(crate) fn at_work_with(settings: &str) -> Self {
+        let person = Self::with_configured_server(settings);
         person.fine(&["login", "--register", "--email", EMAIL]);
         person.fine(&["project", "create", "tour"]);
         person

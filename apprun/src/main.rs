@@ -42,6 +42,7 @@ fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
         Invocation::Server { command, sources, queue } => {
             // Before there are threads.
             let launcher = commands::launcher(command)?;
+            commands::do_without_huge_pages(command);
             let running = commands::run(command, sources, queue, launcher);
             runtime()?.block_on(running).map(|()| ExitCode::SUCCESS)
         }

@@ -20,6 +20,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{command_line::QueueFlags, error::CommandError, shutdown, wiring};
 
+/// Huge pages are for programs with large heaps. Here they round a few megabytes up to tens, in each of
+/// two processes that wait most of the time. What a process starts inherits this, so `dev` and `demo`,
+/// which start a Postgres and calls, stay as they are; a worker's calls come from its warden, which is
+/// there already.
+pub(crate) fn do_without_huge_pages(command: &str) {
+    if matches!(command, "api" | "worker") {
+        // A kernel without them refuses, and has nothing to do without.
+        let _ = nix::sys::prctl::set_thp_disable(true);
+    }
+}
+
 /// Who starts spawners for this command. A worker gives up here, for good, the rights that only this
 /// takes; `dev` and `demo` run a Postgres as another user and keep theirs. To be called while the
 /// process has one thread and has read no secret.

@@ -1,6 +1,8 @@
 //! What the client reads of the API's answers. Fields that nobody shows are left out, so that newer
 //! servers with more of them fit as well.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -36,6 +38,12 @@ pub(crate) struct FunctionDetails {
     pub(crate) description: String,
     pub(crate) timeout: u64,
     pub(crate) memory: u64,
+    /// Null: as many as the tenant may have.
+    pub(crate) max_concurrency: Option<u64>,
+    pub(crate) events: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    /// Names alone.
+    pub(crate) secrets: Vec<String>,
     /// Of the version that serves, or of the only one.
     build: Build,
     /// Of a newer version that does not serve.

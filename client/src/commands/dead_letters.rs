@@ -11,6 +11,7 @@ use crate::{
     failure::Failure,
     output, resolve,
     server::Body,
+    views::{Execution, Page},
 };
 
 pub(super) fn definition() -> Command {
@@ -70,9 +71,12 @@ async fn list(
     query.extend(given(matches, "reason"));
     query.extend(function.map(|id| ("function_id", id)));
     let answer = context.api.get(&with_query(path, &query)).await?;
-    context.answer(&answer, |page| {
+    context.answer(&answer, |page: Page<Execution>| {
+        let newest = page.items.first().map(|it| it.execution_id.clone());
         executions::table(page)?;
-        context.next("apprun dead-letters redrive EXECUTION");
+        if let Some(id) = newest {
+            context.next(format_args!("apprun dead-letters redrive {id}"));
+        }
         Ok(())
     })
 }

@@ -69,10 +69,15 @@ async fn get(context: &Context, named: &str) -> Result<(), Failure> {
             ("runtime", function.runtime.clone()),
             ("timeout", format!("{} s", details.timeout)),
             ("memory", format!("{} MiB", details.memory)),
+            ("at once", details.max_concurrency.map(|it| it.to_string()).unwrap_or_default()),
+            ("events", details.events.join(", ")),
+            ("variables", details.env.keys().cloned().collect::<Vec<_>>().join(", ")),
+            ("secrets", details.secrets.join(", ")),
             ("newest build", shown(build)),
             ("updated", function.updated_at.clone()),
         ];
-        output::facts(&facts)?;
+        let said: Vec<_> = facts.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        output::facts(&said)?;
         context.next(format_args!("apprun logs {}", function.name));
         Ok(())
     })

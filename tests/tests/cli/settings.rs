@@ -39,6 +39,11 @@ fn every_setting_of_a_manifest_arrives() {
         (&data["retry"]["max_retries"], &data["retry"]["initial_delay"]),
         (&json!(3), &json!(0.5))
     );
+    let shown = person.fine(&["functions", "get", "mailer"]);
+    assert!(
+        shown.contains("variables     PORT\n") && shown.contains("at once       2\n"),
+        "{shown}"
+    );
     assert_eq!(person.fine(&["invoke", "mailer", "\"PORT\""]), "\"80\"\n");
 
     mailer(&person, "timeout: 700\n");

@@ -57,13 +57,7 @@ impl Compiler {
 
     /// What the sandbox for builds must show: toolchains and warm caches, read-only, nothing else.
     pub fn image(&self) -> Image {
-        let mut image = Image {
-            name: "build".into(),
-            binds: Vec::new(),
-            links: Vec::new(),
-            overlays: Vec::new(),
-            profile: Profile::Build,
-        };
+        let mut image = Image { name: "build".into(), profile: Profile::Build, ..Image::empty() };
         if let Some((go, cache)) = self.toolchains.go.as_ref().zip(self.go_cache.as_deref()) {
             let (binds, overlay) = go::image_parts(go, cache);
             image.binds.extend(binds);

@@ -36,13 +36,8 @@ impl WarmUp {
                 access: Access::Writable,
             });
         }
-        let image = Image {
-            name: name.into(),
-            binds,
-            links,
-            overlays: Vec::new(),
-            profile: Profile::Build,
-        };
+        let image =
+            Image { name: name.into(), binds, links, profile: Profile::Build, ..Image::empty() };
         let options =
             Options { slots: 1, primed: 0, conditions: conditions.clone(), ..Options::new(image) };
         let sandbox = Sandbox::start(options).await?;

@@ -1,12 +1,12 @@
 //! Proves at start that isolation holds, by sending probes through the real launch path.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    error::{Layer, MissingLayer, StartError},
+    error::{Layer, MissingLayer, RunError, Stage, StartError},
     outcome::{Ended, KillReason, Outcome},
     pool::Pool,
     program::Limits,
@@ -25,6 +25,9 @@ pub(crate) async fn prove(pool: &Pool, options: &Options) -> Result<Vec<Layer>, 
         Ok(found) => missing.extend(found),
         // What the spawner had to do without explains why the canary could not run at all.
         Err(_) if missing.iter().any(|missing| !options.allows(missing.layer)) => {}
+        Err(StartError::Canary(RunError::Setup { stage: Stage::Network, source })) => {
+            missing.push(no_network(&source));
+        }
         Err(error) => return Err(error),
     }
     if timeout(REMOVAL_PATIENCE, pool.settled()).await.is_err() {
@@ -44,6 +47,13 @@ pub(crate) async fn prove(pool: &Pool, options: &Options) -> Result<Vec<Layer>, 
     } else {
         Err(StartError::Incomplete(fatal))
     }
+}
+
+/// All that setting up a network takes is tried for the first time by the canary.
+fn no_network(source: &io::Error) -> MissingLayer {
+    let why = format!("cannot set up the network of a slot: {source}");
+    let fix = "use Linux 5.9 or newer with BPF maps of sockets (CONFIG_BPF_STREAM_PARSER), and allow the bpf call".into();
+    MissingLayer { layer: Layer::Network, why, fix }
 }
 
 async fn probe(pool: &Pool) -> Result<Vec<MissingLayer>, StartError> {

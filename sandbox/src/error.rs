@@ -169,6 +169,9 @@ pub enum StartError {
     /// A path of the image is relative or holds `..`.
     #[error("use image path {0:?}: it must be absolute and without '..'")]
     ImagePath(std::path::PathBuf),
+    /// A networked image goes with a gate, and no other image does.
+    #[error("serve a network: a networked image and a gate belong together")]
+    Gate,
     /// More slots than a block of user ids holds.
     #[error("offer {asked} slots: at most {most} fit")]
     TooManySlots {

@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::{RESOLVER, Routes};
+
 /// The working directory of a build, and the root below which files are laid out and collected.
 pub const WORK_DIR: &str = "/work";
 /// A build's private, empty home. Callers set `HOME` to it; nothing sets it for them.
@@ -22,10 +24,14 @@ pub struct Image {
     pub binds: Vec<Bind>,
     /// Symbolic links as (what the link says, where the link stands).
     pub links: Vec<(PathBuf, PathBuf)>,
+    /// Small files of its own, as (absolute path inside the image, content).
+    pub files: Vec<(PathBuf, String)>,
     /// Private writable layers over read-only directories of the image.
     pub overlays: Vec<Overlay>,
     /// What a run in this image is allowed to do.
     pub profile: Profile,
+    /// What a `Profile::Networked` run may try to reach.
+    pub routes: Routes,
 }
 
 /// A host file or directory and where runs find it.
@@ -58,12 +64,14 @@ pub struct Overlay {
     pub target: PathBuf,
 }
 
-/// The two kinds of runs.
+/// The kinds of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Profile {
     /// A static binary and nothing else: `/tmp` without exec as working directory, no `/proc`, the
     /// narrow system-call list.
     Function,
+    /// The same with TCP and a resolver: see `network`.
+    Networked,
     /// Compilers: `/work`, `/home` and `/tmp` writable and executable, an own `/proc`, the wide list.
     Build,
 }
@@ -75,8 +83,22 @@ impl Image {
             name: "empty".into(),
             binds: Vec::new(),
             links: Vec::new(),
+            files: Vec::new(),
             overlays: Vec::new(),
             profile: Profile::Function,
+            routes: Routes::default(),
+        }
+    }
+
+    /// The same for functions that may reach what `routes` leaves open, through the sandbox's gate.
+    pub fn networked(routes: Routes) -> Image {
+        let resolver = format!("nameserver {RESOLVER}\n");
+        Image {
+            name: "networked".into(),
+            files: vec![("/etc/resolv.conf".into(), resolver)],
+            profile: Profile::Networked,
+            routes,
+            ..Image::empty()
         }
     }
 
@@ -85,7 +107,13 @@ impl Image {
         let binds = self.binds.iter().flat_map(|bind| [&bind.source, &bind.target]);
         let overlays = self.overlays.iter().flat_map(|overlay| [&overlay.lower, &overlay.target]);
         let links = self.links.iter().map(|(_, link)| link);
-        binds.chain(overlays).chain(links).map(PathBuf::as_path).find(|path| !is_plain(path))
+        let files = self.files.iter().map(|(file, _)| file);
+        binds
+            .chain(overlays)
+            .chain(links)
+            .chain(files)
+            .map(PathBuf::as_path)
+            .find(|path| !is_plain(path))
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod image;
 mod link;
 mod memory_file;
+mod network;
 mod outcome;
 mod pool;
 mod program;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use error::{Layer, MissingLayer, RunError, Stage, StartError};
 pub use image::{Access, Bind, HOME_DIR, Image, Overlay, Profile, TMP_DIR, WORK_DIR};
+pub use network::{Doors, Gate, Prefix, RESOLVER, Routes};
 pub use outcome::{Ended, KillReason, Outcome, Usage};
 pub use program::{Collect, DiskSize, Executable, InputFile, Limits, Program};
 pub use sandbox::{Conditions, Options, Sandbox};

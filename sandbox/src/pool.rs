@@ -19,6 +19,7 @@ use rustix::{
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,7 @@ use crate::{
     cgroup::Control,
     error::{RunError, Steps},
     link::{Link, SlotHandle, receive},
+    network::{Doors, Gate},
     program::DiskSize,
     protocol::Status,
     sys,
@@ -48,6 +50,8 @@ pub(crate) struct Pool {
     changed: Notify,
     /// No new slot from then on.
     stopping: CancellationToken,
+    /// Who serves the network of each slot.
+    gate: Option<Arc<dyn Gate>>,
     /// The spawner is dead.
     pub(crate) gone: CancellationToken,
     /// For tests: what fails in each slot made from then on.
@@ -89,6 +93,8 @@ struct Live {
     socket: AsyncFd<OwnedFd>,
     pidfd: OwnedFd,
     control: Control,
+    /// What stands behind its network, in a slot that has one.
+    served: Option<JoinHandle<()>>,
 }
 
 /// A taken index. Dropping it has the spawner remove what is there, then frees it.
@@ -109,7 +115,12 @@ impl Drop for Place {
 
 impl Pool {
     /// A pool for `slots` runs at once, with up to `primed` more slots waiting.
-    pub(crate) fn new(link: Arc<Link>, slots: usize, primed: Primed) -> Arc<Pool> {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        slots: usize,
+        primed: Primed,
+        gate: Option<Arc<dyn Gate>>,
+    ) -> Arc<Pool> {
         let (bin, used) = mpsc::unbounded_channel();
         let indices = slots + primed.count;
         let pool = Arc::new(Pool {
@@ -121,6 +132,7 @@ impl Pool {
             refill: Notify::new(),
             changed: Notify::new(),
             stopping: CancellationToken::new(),
+            gate,
             gone: CancellationToken::new(),
             steps: OnceLock::new(),
             bin,
@@ -201,9 +213,14 @@ impl Pool {
             self.link.make(index, disk, self.steps()).await?;
         rustix::io::ioctl_fionbio(&socket, true).map_err(io::Error::from)?;
         let socket = sys::watched(socket, Interest::READABLE)?;
-        let live = Arc::new(Live { socket, pidfd, control });
+        let mut live = Live { socket, pidfd, control, served: None };
+        let connected = match &self.gate {
+            Some(gate) => live.connect(gate.as_ref()).await,
+            None => Ok(()),
+        };
+        let live = Arc::new(live);
         place.live = Some(Arc::clone(&live));
-        Ok(Slot { live, place })
+        connected.map(|()| Slot { live, place })
     }
 
     /// There are as many indices as slots can be wanted; one may still be on its way back.
@@ -253,7 +270,37 @@ impl Slot {
     }
 }
 
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(served) = &self.served {
+            served.abort();
+        }
+    }
+}
+
 impl Live {
+    /// A networked slot's first word brings its doors; no program is in it before they are served.
+    async fn connect(&mut self, gate: &dyn Gate) -> Result<(), RunError> {
+        let packet = receive::<Status>(&self.socket).await?.ok_or(RunError::Lost)?;
+        match packet.message {
+            Status::Connected => {
+                let doors = Doors::from_fds(packet.fds).ok_or(RunError::Lost)?;
+                self.served = Some(tokio::spawn(gate.serve(doors)));
+                Ok(())
+            }
+            Status::NotLaunched(failure) => Err(failure.into()),
+            _ => Err(RunError::Lost),
+        }
+    }
+
+    /// Once every process is dead: nothing that served them is left either.
+    async fn end_service(mut self) {
+        if let Some(served) = self.served.take() {
+            served.abort();
+            let _ = served.await;
+        }
+    }
+
     fn kill(&self) {
         // Either suffices; the group is faster, init's namespace is always there. Being dead
         // already is no failure.
@@ -300,6 +347,9 @@ async fn remove(pool: Arc<Pool>, used: Used) {
         }
         // The spawner waits for the death itself if this fails.
         let _ = live.death().await;
+        if let Some(live) = Arc::into_inner(live) {
+            live.end_service().await;
+        }
     }
     pool.link.remove(used.index).await;
     pool.lock().free.insert(used.index);

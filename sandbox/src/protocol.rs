@@ -89,6 +89,8 @@ pub(crate) struct SlotLimits {
 /// From slot to worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Status {
+    /// The first word of a networked slot. Descriptors: its `Doors`, in their order.
+    Connected,
     /// Everything that can be done ahead of the request is.
     Primed,
     /// The program never ran.

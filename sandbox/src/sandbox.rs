@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     canary,
     error::{Layer, RunError, Stage, StartError, Steps},
-    image::Image,
+    image::{Image, Profile},
     link::Link,
+    network::Gate,
     outcome::Outcome,
     pool::{Pool, Primed, Slot},
     program::{DiskSize, Program},
@@ -46,6 +47,8 @@ pub struct Options {
     /// The disk of primed slots. A run whose limits say another size gets a slot made for it, and
     /// starts about a millisecond later.
     pub primed_disk: DiskSize,
+    /// Who serves the network of slots of a networked image; none other has one.
+    pub gate: Option<Arc<dyn Gate>>,
     /// What it may count on.
     pub conditions: Conditions,
     /// For tests: the step that fails in every slot once the canary has passed.
@@ -61,6 +64,7 @@ impl Options {
             slots: 8,
             primed: 2,
             primed_disk: DiskSize { bytes: 64 << 20, inodes: 1024 },
+            gate: None,
             conditions: Conditions::default(),
             fail_at: None,
         }
@@ -205,6 +209,9 @@ impl Shared {
 }
 
 fn check(options: &Options) -> Result<(), StartError> {
+    if options.gate.is_some() != (options.image.profile == Profile::Networked) {
+        return Err(StartError::Gate);
+    }
     if let Some(path) = options.image.bad_path() {
         return Err(StartError::ImagePath(path.to_owned()));
     }
@@ -228,7 +235,7 @@ async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, SpawnerProcess),
     let setup = Setup { image: options.image.clone(), worker: std::process::id() };
     let (link, process) = Link::start(&options.conditions.launcher, &setup).await?;
     let shelf = Primed { count: options.primed, disk: options.primed_disk };
-    Ok((Pool::new(Arc::new(link), options.slots, shelf), process))
+    Ok((Pool::new(Arc::new(link), options.slots, shelf, options.gate.clone()), process))
 }
 
 async fn shut_down(pool: &Pool, process: SpawnerProcess) {

@@ -211,6 +211,73 @@ pub(crate) fn unshare(namespaces: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { rustix::thread::unshare_unsafe(namespaces - UnshareFlags::FILES) }?)
 }
 
+/// The network namespace that a socket belongs to.
+pub(crate) fn namespace_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    /// From linux/sockios.h.
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: the request takes no argument, and gives a new descriptor, owned by nobody else.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        namespace => Ok(unsafe { OwnedFd::from_raw_fd(namespace) }),
+    }
+}
+
+/// A BPF map whose one value, at key 0, is this listening socket.
+pub(crate) fn bpf_map_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const MAP_CREATE: libc::c_int = 0;
+    const MAP_UPDATE: libc::c_int = 2;
+    const SOCKMAP: u32 = 15;
+    // Type, bytes of a key, bytes of a value, most entries.
+    let map = bpf(MAP_CREATE, &[SOCKMAP, 4, 8, 1])?;
+    // SAFETY: BPF_MAP_CREATE gives a new descriptor, owned by nobody else.
+    let map = unsafe { OwnedFd::from_raw_fd(map) };
+    let (key, value) = (0_u32, socket.as_raw_fd() as u64);
+    let update: [u64; 4] =
+        [map.as_raw_fd() as u64, &raw const key as u64, &raw const value as u64, 0];
+    bpf(MAP_UPDATE, &update)?;
+    Ok(map)
+}
+
+/// Loads a BPF program of the kind that is asked for a new connection's socket. The kernel's verifier
+/// proves it harmless or refuses it.
+pub(crate) fn bpf_load_lookup(instructions: &[u64]) -> io::Result<OwnedFd> {
+    const PROG_LOAD: libc::c_int = 5;
+    const SK_LOOKUP_PROGRAM: u64 = 30;
+    let count = instructions.len() as u64;
+    let mut load = [0_u64; 9];
+    load[0] = SK_LOOKUP_PROGRAM | count << 32;
+    load[1] = instructions.as_ptr() as u64;
+    load[2] = c"Apache-2.0".as_ptr() as u64;
+    // After an index of an interface that is not used: for what it is to be linked.
+    load[8] = u64::from(SK_LOOKUP_LINK) << 32;
+    let program = bpf(PROG_LOAD, &load)?;
+    // SAFETY: BPF_PROG_LOAD gives a new descriptor, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(program) })
+}
+
+/// Has the kernel ask `program` for connections of a network namespace, until the link is closed.
+pub(crate) fn bpf_link(program: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const LINK_CREATE: libc::c_int = 28;
+    let (program, namespace) = (program.as_raw_fd() as u32, namespace.as_raw_fd() as u32);
+    let link = bpf(LINK_CREATE, &[program, namespace, SK_LOOKUP_LINK, 0])?;
+    // SAFETY: BPF_LINK_CREATE gives a new descriptor, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(link) })
+}
+
+/// BPF_SK_LOOKUP, where a program can be linked.
+const SK_LOOKUP_LINK: u32 = 36;
+
+/// The `bpf` system call. Attributes that are not given are 0. Those that are addresses must be of
+/// memory that the command may read, as the three callers above see to.
+fn bpf<T>(command: libc::c_int, attributes: &[T]) -> io::Result<libc::c_int> {
+    let bytes = size_of_val(attributes);
+    // SAFETY: the kernel reads as many bytes of the attributes as it is told, and none of the three
+    // commands writes to memory.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), bytes) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result as libc::c_int) }
+}
+
 /// Registers a descriptor with the current tokio runtime.
 pub(crate) fn watched(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd names the same open file until it is dropped, and it is moved in.

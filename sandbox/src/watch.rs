@@ -111,7 +111,7 @@ impl Watch<'_> {
                         return Ok(Event::Ended(main));
                     }
                     Some(Status::NotLaunched(failure)) => return Err(failure.into()),
-                    Some(Status::Primed | Status::Collected) => {}
+                    Some(Status::Connected | Status::Primed | Status::Collected) => {}
                     None => return Ok(Event::Vanished),
                 },
                 () = self.stdout.fill() => {

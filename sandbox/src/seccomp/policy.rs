@@ -17,9 +17,11 @@ pub(crate) const LAUNCH_FD: i32 = 100;
 /// The filter of a profile, built once per process.
 pub(crate) fn filter_for(profile: Profile) -> &'static [sock_filter] {
     static FUNCTION: LazyLock<Vec<sock_filter>> = LazyLock::new(|| build(Profile::Function));
+    static NETWORKED: LazyLock<Vec<sock_filter>> = LazyLock::new(|| build(Profile::Networked));
     static BUILD: LazyLock<Vec<sock_filter>> = LazyLock::new(|| build(Profile::Build));
     match profile {
         Profile::Function => &FUNCTION,
+        Profile::Networked => &NETWORKED,
         Profile::Build => &BUILD,
     }
 }
@@ -47,11 +49,21 @@ fn rows(profile: Profile) -> Vec<(u32, Action)> {
     add(&[SYS_personality], Action::AllowIf(PERSONALITY_QUERY));
     add(&[SYS_prlimit64], Action::AllowIf(OWN_LIMITS));
     match profile {
-        Profile::Function => {
+        Profile::Function | Profile::Networked => {
             add(&[SYS_execveat], Action::AllowIf(LAUNCH));
             add(&[SYS_fcntl], Action::AllowIf(FCNTL_WITHOUT_LOCKS));
         }
         Profile::Build => add(BUILD_ALLOWED, Action::Allow),
+    }
+    match profile {
+        Profile::Networked => {
+            add(&[SYS_socket], Action::AllowIf(TCP_AND_UDP));
+            add(&[SYS_connect, SYS_bind], Action::Allow);
+            add(&[SYS_setsockopt], Action::AllowIf(PLAIN_SOCKET_OPTIONS));
+            // What Go tries between two connections, and replaces when told that it cannot be.
+            add(&[SYS_splice], Action::Refuse(EINVAL as u16));
+        }
+        Profile::Function | Profile::Build => add(&[SYS_setsockopt], Action::Allow),
     }
     rows
 }
@@ -83,6 +95,39 @@ const PERSONALITY_QUERY: &[&[Arg]] = &[&[int(0, u64::MAX)]];
 const OWN_LIMITS: &[&[Arg]] = &[&[int(0, 0)]];
 /// ARCH_SET_FS and ARCH_GET_FS, from asm/prctl.h: what a C library needs for thread-local storage.
 const THREAD_POINTER: &[&[Arg]] = &[&[int(0, 0x1002)], &[int(0, 0x1003)]];
+
+/// AF_INET is 2 and AF_INET6 is 10: they differ in one bit. Of the type, the flags are left out.
+const IP: Arg = arg(0, 0xffff_fff7, AF_INET as u64);
+const STREAM: Arg = arg(1, 0xf, SOCK_STREAM as u64);
+const DATAGRAM: Arg = arg(1, 0xf, SOCK_DGRAM as u64);
+const TCP_AND_UDP: &[&[Arg]] = &[
+    &[IP, STREAM, int(2, 0)],
+    &[IP, STREAM, int(2, IPPROTO_TCP as u64)],
+    &[IP, DATAGRAM, int(2, 0)],
+    &[IP, DATAGRAM, int(2, IPPROTO_UDP as u64)],
+];
+
+const fn option(level: i32, name: i32) -> [Arg; 2] {
+    [int(1, level as u64), int(2, name as u64)]
+}
+
+/// What the runtimes' network libraries set. Options reach far into the kernel; no other is needed.
+const PLAIN_SOCKET_OPTIONS: &[&[Arg]] = &[
+    &option(SOL_SOCKET, SO_REUSEADDR),
+    &option(SOL_SOCKET, SO_BROADCAST),
+    &option(SOL_SOCKET, SO_SNDBUF),
+    &option(SOL_SOCKET, SO_RCVBUF),
+    &option(SOL_SOCKET, SO_KEEPALIVE),
+    &option(SOL_SOCKET, SO_LINGER),
+    &option(SOL_SOCKET, SO_RCVTIMEO),
+    &option(SOL_SOCKET, SO_SNDTIMEO),
+    &option(IPPROTO_TCP, TCP_NODELAY),
+    &option(IPPROTO_TCP, TCP_KEEPIDLE),
+    &option(IPPROTO_TCP, TCP_KEEPINTVL),
+    &option(IPPROTO_TCP, TCP_KEEPCNT),
+    &option(IPPROTO_TCP, TCP_USER_TIMEOUT),
+    &option(IPPROTO_IPV6, IPV6_V6ONLY),
+];
 
 const HARMLESS_IOCTLS: &[&[Arg]] = &[
     &[int(1, FIONREAD)],
@@ -157,9 +202,9 @@ const ALLOWED: &[c_long] = &[
     SYS_getpid, SYS_getppid, SYS_gettid, SYS_getpgrp, SYS_getpgid, SYS_setpgid, SYS_getsid,
     SYS_setsid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid,
     SYS_getgroups, SYS_uname, SYS_sysinfo, SYS_getrandom,
-    // On socket pairs, the only sockets there are
+    // On socket pairs, the only sockets there are without a network
     SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
-    SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt,
+    SYS_getsockname, SYS_getpeername, SYS_getsockopt,
 ];
 
 /// Compilers, linkers and build tools run programs, lock files and copy attributes on top.
@@ -197,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_call_is_listed_once() {
-        for profile in [Profile::Function, Profile::Build] {
+        for profile in [Profile::Function, Profile::Networked, Profile::Build] {
             let mut seen = HashSet::new();
             for (number, action) in rows(profile) {
                 assert!(seen.insert(number), "call {number} is listed again as {action:?}");
@@ -210,11 +255,12 @@ mod tests {
     fn the_filters_stay_short() {
         assert!(filter_for(Profile::Function).len() < 240);
         assert!(filter_for(Profile::Build).len() < 240);
+        assert!(filter_for(Profile::Networked).len() < 340);
     }
 
     #[test]
     fn the_program_decides_as_the_table_says() {
-        for profile in [Profile::Function, Profile::Build] {
+        for profile in [Profile::Function, Profile::Networked, Profile::Build] {
             let rows = rows(profile);
             let highest = rows.iter().map(|(number, _)| *number).max().unwrap_or(0);
             for number in 0..highest + 100 {

@@ -3,16 +3,22 @@
 //! It runs in a real slot, as PID 2, after every step but execve. Each line it writes to standard
 //! output names a layer that does not hold, and why.
 
-use std::{ffi::CString, io::Write, time::Duration};
+use std::{
+    ffi::CString,
+    io::Write,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
-    net::{AddressFamily, SocketType, socket},
+    net::{AddressFamily, SocketType, connect, socket},
     process::{Pid, Signal, WaitOptions, kill_process, setsid, waitpid},
     thread::{UnshareFlags, no_new_privs, set_thread_uid},
 };
 
-use crate::{error::Layer, sys};
+use super::init::SlotSetup;
+use crate::{error::Layer, image::Profile, network::Routes, sys};
 
 /// What a canary tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +43,17 @@ impl Probe {
 const EATEN_BYTES: usize = 256 << 20;
 
 /// Runs a probe and exits.
-pub(super) fn probe(args: &[CString], pids: u32) -> ! {
+pub(super) fn probe(args: &[CString], pids: u32, setup: &SlotSetup<'_>) -> ! {
     if args.first().is_some_and(|name| name.as_bytes() == Probe::Eat.name().as_bytes()) {
         // Every page is written, so every page is charged.
         let eaten = std::hint::black_box(vec![1_u8; EATEN_BYTES]);
         sys::exit_now(i32::from(eaten[eaten.len() / 2] == 0))
     }
     see_files();
-    reach_network();
+    match setup.profile {
+        Profile::Networked => reach_what_is_closed(setup.routes),
+        Profile::Function | Profile::Build => reach_network(),
+    }
     regain_rights();
     pass_filter();
     multiply(pids);
@@ -72,6 +81,28 @@ fn reach_network() {
     for family in [AddressFamily::INET, AddressFamily::INET6, AddressFamily::UNIX] {
         if socket(family, SocketType::STREAM, None).is_ok() {
             report(Layer::Network, "a socket can be opened");
+        }
+    }
+}
+
+/// There are sockets of TCP and UDP only, and nothing is there that should not be.
+fn reach_what_is_closed(routes: &Routes) {
+    for (family, kind) in [
+        (AddressFamily::UNIX, SocketType::STREAM),
+        (AddressFamily::NETLINK, SocketType::RAW),
+        (AddressFamily::PACKET, SocketType::RAW),
+        (AddressFamily::INET, SocketType::RAW),
+    ] {
+        if socket(family, kind, None).is_ok() {
+            report(Layer::Network, "a socket that is neither TCP nor UDP can be opened");
+        }
+    }
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    for address in routes.closed.iter().map(|prefix| prefix.address).chain(loopback) {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket(family, SocketType::STREAM, None);
+        if socket.is_ok_and(|socket| connect(&socket, &SocketAddr::new(address, 9)).is_ok()) {
+            report(Layer::Network, &format!("{address} can be reached"));
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn mount_disk(
 ) -> io::Result<Disk> {
     let quota = format!("size={},nr_inodes={},mode=700", size.bytes, size.inodes);
     match profile {
-        Profile::Function => {
+        Profile::Function | Profile::Networked => {
             mount_tmpfs(TMP_DIR, flags(profile), &format!("{quota},uid={uid},gid={uid}\0"))?;
         }
         Profile::Build => mount_build(uid, &format!("{quota}\0"), overlays)?,
@@ -53,7 +53,7 @@ pub(super) fn mount_disk(
 fn flags(profile: Profile) -> MountFlags {
     let always = MountFlags::NOSUID | MountFlags::NODEV;
     match profile {
-        Profile::Function => always | MountFlags::NOEXEC,
+        Profile::Function | Profile::Networked => always | MountFlags::NOEXEC,
         // Build scripts are compiled and then run.
         Profile::Build => always,
     }

@@ -17,11 +17,13 @@ use super::{
     disk::{self, Disk},
     identity,
     launch::{self, Board},
+    network,
 };
 use crate::{
     cgroup::Group,
     error::{Failure, Stage, Steps},
     image::{Overlay, Profile},
+    network::Routes,
     program::DiskSize,
     protocol::{CollectRequest, MainEnd, Status},
     run::monotonic_ns,
@@ -34,6 +36,7 @@ pub(crate) struct SlotSetup<'a> {
     pub(crate) init_uid: u32,
     pub(crate) profile: Profile,
     pub(crate) overlays: &'a [Overlay],
+    pub(crate) routes: &'a Routes,
     pub(crate) disk: DiskSize,
     pub(crate) steps: Steps,
 }
@@ -61,10 +64,19 @@ fn settle_in(
 ) -> Result<(), Failure> {
     let steps = setup.steps;
     steps.take(Stage::Network, || sys::unshare(UnshareFlags::NEWNET))?;
+    if setup.profile == Profile::Networked {
+        steps.take(Stage::Network, || open_network(setup.routes, socket))?;
+    }
     steps.take(Stage::EnterGroup, || {
         group.enter_v1()?;
         sys::close_all_but(socket.as_fd(), spawner.as_fd())
     })
+}
+
+/// Hands the worker the inner end of the slot's network, before the program can exist.
+fn open_network(routes: &Routes, socket: &OwnedFd) -> std::io::Result<()> {
+    let doors = network::open(routes)?;
+    wire::send(socket, &Status::Connected, &doors.each_ref().map(AsFd::as_fd))
 }
 
 struct Main {
@@ -100,7 +112,7 @@ fn prepare(
     })?;
     steps.take(Stage::DropInit, || {
         let kept = match setup.profile {
-            Profile::Function => CapabilitySet::empty(),
+            Profile::Function | Profile::Networked => CapabilitySet::empty(),
             // A build's processes are killed one by one before its result is collected.
             Profile::Build => CapabilitySet::KILL,
         };

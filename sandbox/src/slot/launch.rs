@@ -24,7 +24,7 @@ use rustix::{
 
 use super::{canary, disk, identity, init::SlotSetup};
 use crate::{
-    error::{Failure, Stage, Steps},
+    error::{Failure, Stage},
     image::{Profile, TMP_DIR, WORK_DIR},
     protocol::{Launch, Request, SlotLimits, Status},
     run::monotonic_ns,
@@ -105,9 +105,9 @@ pub(super) fn run(setup: &SlotSetup<'_>, socket: &OwnedFd, board: &Board) -> ! {
 
 /// Returns only what went wrong.
 fn launch(setup: &SlotSetup<'_>, socket: &OwnedFd, board: &Board) -> Failure {
-    let ready = give_up_rights(setup).and_then(|()| prepare(setup.steps, socket));
+    let ready = give_up_rights(setup).and_then(|()| prepare(setup, socket));
     match ready {
-        Ok(ready) => become_program(ready, setup.steps, board),
+        Ok(ready) => become_program(ready, setup, board),
         Err(failure) => failure,
     }
 }
@@ -134,7 +134,8 @@ struct Ready {
     pids: u32,
 }
 
-fn prepare(steps: Steps, socket: &OwnedFd) -> Result<Ready, Failure> {
+fn prepare(setup: &SlotSetup<'_>, socket: &OwnedFd) -> Result<Ready, Failure> {
+    let steps = setup.steps;
     let (request, mut fds) = steps.take(Stage::Receive, || receive(socket))?;
     let limits = request.limits;
     let files = if request.has_files { fds.pop() } else { None };
@@ -193,7 +194,7 @@ fn take_stdio(launch: &Launch, fds: Vec<OwnedFd>) -> io::Result<Option<OwnedFd>>
 
 fn working_directory(profile: Profile) -> &'static str {
     match profile {
-        Profile::Function => TMP_DIR,
+        Profile::Function | Profile::Networked => TMP_DIR,
         Profile::Build => WORK_DIR,
     }
 }
@@ -237,12 +238,12 @@ fn c_strings(strings: &[String]) -> io::Result<Vec<CString>> {
     strings.iter().map(|text| Ok(CString::new(text.as_str())?)).collect()
 }
 
-fn become_program(ready: Ready, steps: Steps, board: &Board) -> Failure {
+fn become_program(ready: Ready, setup: &SlotSetup<'_>, board: &Board) -> Failure {
     if matches!(ready.launch, Launch::Canary) {
         board.note_launch();
-        canary::probe(&ready.args, ready.pids);
+        canary::probe(&ready.args, ready.pids, setup);
     }
-    let executed = steps.take(Stage::Exec, || -> io::Result<()> {
+    let executed = setup.steps.take(Stage::Exec, || -> io::Result<()> {
         board.note_launch();
         let path: &CStr = &ready.path;
         Err(sys::exec(ready.executable.as_ref().map(AsFd::as_fd), path, &ready.args, &ready.env))

@@ -12,6 +12,7 @@ use crate::{
     cgroup::{Group, Knob, Tree},
     error::{Failure, Stage, Steps},
     image::{Overlay, Profile},
+    network::Routes,
     program::DiskSize,
     spawner::BLOCK_UIDS,
     sys::{self, Forked},
@@ -24,6 +25,7 @@ pub(crate) struct SlotMaker {
     pub(crate) first_uid: u32,
     pub(crate) profile: Profile,
     pub(crate) overlays: Vec<Overlay>,
+    pub(crate) routes: Routes,
     /// The spawner's own pidfd, by which an init sees that it was orphaned.
     pub(crate) spawner: OwnedFd,
 }
@@ -80,6 +82,7 @@ impl SlotMaker {
             init_uid: self.first_uid + BLOCK_UIDS - 1,
             profile: self.profile,
             overlays: &self.overlays,
+            routes: &self.routes,
             disk,
             steps,
         };

@@ -13,6 +13,7 @@ use super::{claim::Claim, seal::seal};
 use crate::{
     cgroup::{Controller, Layout, Tree},
     error::{Layer, MissingLayer},
+    image::Profile,
     protocol::Setup,
     run::monotonic_ns,
     seccomp::filter_for,
@@ -40,6 +41,12 @@ const NEEDED: [(CapabilitySet, &str); 9] = [
     (CapabilitySet::KILL, "CAP_KILL"),
 ];
 
+/// What a networked slot takes on top: an interface and routes, and a resolver on port 53.
+const NETWORK: [(CapabilitySet, &str); 2] = [
+    (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
+    (CapabilitySet::NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"),
+];
+
 /// What making slots takes: namespaces and mounts, changing user and group, handing the parts of a
 /// build's disk to its user and writing there for an overlay, groups that another user owns, killing.
 const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN
@@ -61,7 +68,7 @@ const DELEGATE: &str =
 
 pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
     let image = &setup.image;
-    let mut missing = check_rights();
+    let mut missing = check_rights(image.profile);
     let claim = Claim::take().map_err(|error| {
         let fix = "run as root with a writable /run";
         missing.push(lacking(Layer::Uids, "claim a block of user ids in /run/apprun", &error, fix));
@@ -77,7 +84,7 @@ pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
         missing.push(lacking(Layer::Namespaces, "seal the root", &error, fix));
     });
     let (Ok((claim, tree)), Ok(())) = (tree, sealed) else { return Err(missing) };
-    if let Err(error) = give_up_all_but(KEPT) {
+    if let Err(error) = give_up_all_but(kept(image.profile)) {
         let fix = "give this process CAP_SETPCAP, or run it as root";
         missing.push(lacking(Layer::Privileges, "give up capabilities", &error, fix));
         return Err(missing);
@@ -93,14 +100,23 @@ pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
         first_uid: claim.first_uid,
         profile: image.profile,
         overlays: image.overlays.clone(),
+        routes: image.routes.clone(),
         spawner,
     };
     Ok(Prepared { maker, claim, missing })
 }
 
-fn check_rights() -> Vec<MissingLayer> {
+/// Of `KEPT`, and of what a network takes, what this profile's slots are made with.
+fn kept(profile: Profile) -> CapabilitySet {
+    let network = NETWORK.iter().fold(CapabilitySet::empty(), |all, (one, _)| all.union(*one));
+    if profile == Profile::Networked { KEPT.union(network) } else { KEPT }
+}
+
+fn check_rights(profile: Profile) -> Vec<MissingLayer> {
     let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
-    let lacking = NEEDED.iter().filter(|(capability, _)| !held.contains(*capability));
+    let network = if profile == Profile::Networked { &NETWORK[..] } else { &[] };
+    let lacking =
+        NEEDED.iter().chain(network).filter(|(capability, _)| !held.contains(*capability));
     let names: Vec<_> = lacking.map(|(_, name)| *name).collect();
     if names.is_empty() {
         return Vec::new();

@@ -8,7 +8,7 @@ use std::{
     io,
     os::{
         fd::OwnedFd,
-        unix::fs::{DirBuilderExt, symlink},
+        unix::fs::{DirBuilderExt, PermissionsExt, symlink},
     },
     path::{Path, PathBuf},
 };
@@ -49,12 +49,22 @@ pub(super) fn seal(image: &Image) -> io::Result<()> {
     for (bind, source) in image.binds.iter().zip(sources) {
         add_bind(bind, source)?;
     }
+    for (path, content) in &image.files {
+        add_file(&relative(path), content)?;
+    }
     for (target, link) in &image.links {
         let link = relative(link);
         make_parents(&link)?;
         symlink(target, &link)?;
     }
     make_it_the_root()
+}
+
+fn add_file(path: &Path, content: &str) -> io::Result<()> {
+    make_parents(path)?;
+    fs::write(path, content)?;
+    // Readable by everyone whatever the umask.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o444))
 }
 
 struct Source {
@@ -100,7 +110,7 @@ fn add_devices() -> io::Result<()> {
 /// Directories on which each slot mounts what is its own.
 fn add_mount_points(image: &Image) -> io::Result<()> {
     let fixed: &[&str] = match image.profile {
-        Profile::Function => &[TMP_DIR],
+        Profile::Function | Profile::Networked => &[TMP_DIR],
         Profile::Build => &[TMP_DIR, WORK_DIR, HOME_DIR, SLOT_DIR, "/proc"],
     };
     let overlays = image.overlays.iter().map(|overlay| overlay.target.as_path());

@@ -43,6 +43,7 @@ fn image() -> Image {
         links: links.iter().map(|(target, link)| (target.into(), link.into())).collect(),
         overlays: Vec::new(),
         profile: Profile::Build,
+        ..Image::empty()
     }
 }
 

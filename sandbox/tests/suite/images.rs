@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::common::{assert_nothing_left, attack, results, run, text};
 
 fn image(binds: Vec<Bind>, overlays: Vec<Overlay>) -> Image {
-    Image { name: "test".into(), binds, links: Vec::new(), overlays, profile: Profile::Build }
+    Image { name: "test".into(), binds, overlays, profile: Profile::Build, ..Image::empty() }
 }
 
 fn bind(source: &Path, target: &str, access: Access) -> Bind {

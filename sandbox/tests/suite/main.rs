@@ -13,6 +13,7 @@ mod images;
 mod leaks;
 mod lifetime;
 mod neighbours;
+mod networked;
 mod refusal;
 mod resources;
 mod tools;

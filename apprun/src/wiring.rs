@@ -17,7 +17,7 @@ use shared::{
     store::Db,
 };
 use tokio::net::TcpListener;
-use worker::{BuilderOptions, Worker};
+use worker::{BuilderOptions, Egress, Worker};
 
 use crate::error::CommandError;
 
@@ -110,6 +110,7 @@ impl Backbone {
             }),
             grace,
             callback_reach: config.callback_reach.clone(),
+            egress: config.functions.allows_egress().then(|| self.egress(config)),
             retention: config.retention,
             kept_versions: config.functions.kept_versions,
             secret_keys: config.secret_keys.clone(),
@@ -119,6 +120,14 @@ impl Backbone {
             conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },
         };
         Ok(Worker::start(options).await?)
+    }
+
+    fn egress(&self, config: &Config) -> Egress {
+        Egress {
+            reach: config.callback_reach.clone(),
+            services: config.services(&self.database_url),
+            resolv_conf: "/etc/resolv.conf".into(),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct FunctionDetails {
     pub(crate) description: String,
     pub(crate) timeout: u64,
     pub(crate) memory: u64,
+    pub(crate) network: String,
     /// Null: as many as the tenant may have.
     pub(crate) max_concurrency: Option<u64>,
     pub(crate) events: Vec<String>,

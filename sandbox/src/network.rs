@@ -27,10 +27,21 @@ pub struct Routes {
     pub closed: Vec<Prefix>,
 }
 
+impl Routes {
+    /// The first address of each closed prefix, unless an open one within begins there too.
+    pub(crate) fn closed_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let is_opened = |closed: &Prefix| {
+            self.open.iter().any(|open| open.bits > closed.bits && open.address == closed.address)
+        };
+        let closed = self.closed.iter().filter(move |closed| !is_opened(closed));
+        closed.map(|prefix| prefix.address)
+    }
+}
+
 /// All addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prefix {
-    /// One of them.
+    /// The first of them: the kernel takes no other.
     pub address: IpAddr,
     /// How many bits are the same.
     pub bits: u8,

@@ -1,6 +1,6 @@
 //! The worker as a whole: start the sandboxes, then pull jobs and carry them out until told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use compiler::Toolchains;
 use sandbox::{Conditions, Image, Sandbox};
@@ -26,6 +26,7 @@ use crate::{
     cache::BinaryCache,
     callbacks::Callbacks,
     degraded,
+    egress::Egress,
     house::House,
     jobs::{self, Services},
     offers::Offers,
@@ -52,6 +53,8 @@ pub struct Options {
     pub grace: Duration,
     /// Which addresses callbacks may go to.
     pub callback_reach: Reach,
+    /// What functions with egress may reach; none runs here without.
+    pub egress: Option<Egress>,
     /// How long things are kept.
     pub retention: Retention,
     /// Versions that stay of each function.
@@ -78,6 +81,11 @@ pub enum StartError {
     /// A layer of isolation is missing; it says which, why, and how to fix it.
     #[error("failed to start the sandbox")]
     Sandbox(#[from] sandbox::StartError),
+    /// The same, of the sandbox that only functions with egress need.
+    #[error(
+        "failed to start the sandbox for functions with egress (APPRUN_EGRESS=off does without)"
+    )]
+    Egress(#[source] sandbox::StartError),
 }
 
 const SIDE_TASK_LIMIT: Duration = Duration::from_millis(500);
@@ -98,16 +106,12 @@ impl Worker {
     /// Starts the sandbox for calls and proves that it isolates. Nothing is claimed yet.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let beats = Db::connect(&options.database_url, 1).await?;
-        let calls = Sandbox::start(sandbox::Options {
-            slots: options.call_slots as usize,
-            primed: options.call_slots as usize,
-            conditions: options.conditions.clone(),
-            ..sandbox::Options::new(Image::empty())
-        })
-        .await?;
+        let (calls, egress) = tokio::try_join!(start_calls(&options), start_egress(&options))?;
+        let missing = [Some(&calls), egress.as_ref()].into_iter().flatten();
+        let missing: BTreeSet<_> = missing.flat_map(Sandbox::missing_layers).collect();
         let worker = WorkerIdentity {
             name: options.name.clone(),
-            degraded: calls.missing_layers().iter().map(ToString::to_string).collect(),
+            degraded: missing.iter().map(ToString::to_string).collect(),
         };
         for layer in &worker.degraded {
             options.metrics.worker.lacks(layer);
@@ -122,6 +126,7 @@ impl Worker {
                 options.metrics.worker.clone(),
             ),
             calls,
+            egress,
             builder: OnceCell::new(),
             secret_keys: options.secret_keys.clone(),
             metrics: options.metrics.clone(),
@@ -177,11 +182,36 @@ impl Worker {
         reminding.abort();
         if let Some(services) = Arc::into_inner(self.services) {
             services.calls.stop().await;
+            if let Some(egress) = services.egress {
+                egress.stop().await;
+            }
             if let Some(builder) = services.builder.into_inner() {
                 builder.sandbox.stop().await;
             }
         }
     }
+}
+
+async fn start_calls(options: &Options) -> Result<Sandbox, StartError> {
+    let options = sandbox::Options {
+        slots: options.call_slots as usize,
+        primed: options.call_slots as usize,
+        conditions: options.conditions.clone(),
+        ..sandbox::Options::new(Image::empty())
+    };
+    Ok(Sandbox::start(options).await?)
+}
+
+/// Few functions have egress, so few of its slots wait for them.
+async fn start_egress(options: &Options) -> Result<Option<Sandbox>, StartError> {
+    let Some(egress) = &options.egress else { return Ok(None) };
+    let options = sandbox::Options {
+        slots: options.call_slots as usize,
+        gate: Some(egress.gate()),
+        conditions: options.conditions.clone(),
+        ..sandbox::Options::new(egress.image())
+    };
+    Sandbox::start(options).await.map(Some).map_err(StartError::Egress)
 }
 
 /// Waits for a task beside the jobs that was told to stop, and cuts off one that waits for a database

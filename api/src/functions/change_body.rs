@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     config::PayloadLimits,
-    domain::{Description, ErrorCode, FunctionName, ProjectId, Runtime, Trigger},
+    domain::{Description, ErrorCode, FunctionName, NetworkAccess, ProjectId, Runtime, Trigger},
 };
 
 use super::{
@@ -43,6 +43,9 @@ body! {
         timeout: Option<u32> = 10,
         /// Most memory a call may hold, in MiB; bounded by the plan.
         memory: Option<u32> = 64,
+        /// What a call can reach: `none`, or `egress`, which is TCP to public addresses. A server whose
+        /// operator does not allow egress refuses it.
+        network: Option<NetworkAccess> = "none",
         /// Variables of its environment; all of them.
         env: Option<Env> = json!({ "SENDER": "shop@example.com" }),
         /// Secret variables: those named here get a new value, or go when it is null. The others
@@ -73,6 +76,7 @@ impl ChangeFunction {
             self.events.is_some(),
             self.timeout.is_some(),
             self.memory.is_some(),
+            self.network.is_some(),
             self.env.is_some(),
             self.secrets.is_some(),
             self.retry.is_some(),
@@ -112,6 +116,7 @@ impl ChangeFunction {
             runtime: self.runtime,
             timeout: self.timeout,
             memory: self.memory,
+            network: self.network,
             trigger: self.trigger,
             events: self.events,
             env: self.env,

@@ -33,6 +33,7 @@ pub(super) async fn create(
         runtime: None,
         timeout: new.timeout,
         memory: new.memory,
+        network: new.network,
         trigger: new.trigger,
         events: new.events,
         env: new.env,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    domain::{FunctionId, FunctionStatus, ProjectId, Trigger, UserId},
+    domain::{FunctionId, FunctionStatus, NetworkAccess, ProjectId, Trigger, UserId},
     store::{build_report::BuildReport, function, version},
 };
 
@@ -40,6 +40,8 @@ view! {
         timeout: u32 = 30,
         /// Most memory a call may hold, in MiB.
         memory: u32 = 128,
+        /// What a call can reach: `none`, or `egress`, which is TCP to public addresses.
+        network: NetworkAccess = "none",
         /// Variables of its environment.
         env: StringMap = json!({ "SENDER": "shop@example.com" }),
         /// The names of its secrets, whose values nobody is shown.
@@ -85,6 +87,7 @@ impl FunctionDetails {
             events: settings.events.iter().map(ToString::to_string).collect(),
             timeout: settings.timeout_seconds,
             memory: settings.memory_mib,
+            network: settings.network,
             env: StringMap(env.collect()),
             secrets: version.secret_names.iter().map(ToString::to_string).collect(),
             retry: settings.retry.into(),

@@ -2,7 +2,9 @@
 
 use shared::{
     config::FunctionSettings,
-    domain::{Plan, PlanLimits, RetryPolicy, Runtime, Trigger, Variables, VersionSettings},
+    domain::{
+        NetworkAccess, Plan, PlanLimits, RetryPolicy, Runtime, Trigger, Variables, VersionSettings,
+    },
 };
 
 use super::fields::{Env, EventNames, NewRetry};
@@ -17,6 +19,7 @@ pub(super) struct Wanted {
     pub(super) runtime: Option<Runtime>,
     pub(super) timeout: Option<u32>,
     pub(super) memory: Option<u32>,
+    pub(super) network: Option<NetworkAccess>,
     pub(super) trigger: Option<Trigger>,
     pub(super) events: Option<EventNames>,
     pub(super) env: Option<Env>,
@@ -32,6 +35,7 @@ pub(super) fn defaults(config: &FunctionSettings, plan: Plan, runtime: Runtime) 
         // A default above the plan's limit is lowered: nobody asked for it.
         timeout_seconds: config.default_timeout_seconds.min(limits.timeout_seconds),
         memory_mib: config.default_memory_mib.min(limits.memory_mib),
+        network: NetworkAccess::None,
         trigger: Trigger::Http,
         events: Vec::new(),
         env: Variables::new(),
@@ -56,6 +60,7 @@ impl Wanted {
             runtime: self.runtime.unwrap_or(base.runtime),
             timeout_seconds: self.timeout.unwrap_or(base.timeout_seconds),
             memory_mib: self.memory.unwrap_or(base.memory_mib),
+            network: self.network.unwrap_or(base.network),
             trigger,
             events: self.events.map_or(kept_events, |EventNames(events)| events),
             env: self.env.map_or(base.env, |Env(env)| env),
@@ -67,6 +72,7 @@ impl Wanted {
         };
         wrong.extend(check_limits(&settings, config.limits_of(plan), plan));
         wrong.extend(check_events(&settings));
+        wrong.extend(check_network(&settings, config));
         if wrong.is_empty() { Ok(settings) } else { Err(Problem::invalid(&wrong)) }
     }
 }
@@ -113,6 +119,13 @@ fn check_events(settings: &VersionSettings) -> Option<FieldError> {
     Some(FieldError { field: "events".to_owned(), message: message.to_owned() })
 }
 
+fn check_network(settings: &VersionSettings, config: &FunctionSettings) -> Option<FieldError> {
+    let is_refused = settings.network == NetworkAccess::Egress && !config.allows_egress();
+    let message =
+        "is 'egress', which this server does not allow; its operator decides (APPRUN_EGRESS)";
+    is_refused.then(|| FieldError { field: "network".to_owned(), message: message.to_owned() })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -139,6 +152,7 @@ mod tests {
             default_memory_mib,
             max_memory_mib,
             max_concurrent: 100,
+            egress: None,
             kept_versions: 10,
             payloads,
         }
@@ -180,6 +194,16 @@ mod tests {
         for bad in [0, 101] {
             assert!(complaint(at_once(bad)).unwrap().contains("from 1 to 100"), "{bad}");
         }
+    }
+
+    #[test]
+    fn egress_is_for_servers_that_allow_it() {
+        let wanted = || Wanted { network: Some(NetworkAccess::Egress), ..Wanted::default() };
+        assert!(complaint(wanted()).unwrap().contains("'network' is 'egress'"));
+        let allowing = FunctionSettings { egress: Some(true), ..config(128, 512) };
+        let base = defaults(&allowing, Plan::Paid, Runtime::Rust);
+        let settings = wanted().over(base, &allowing, Plan::Paid).unwrap();
+        assert_eq!(settings.network, NetworkAccess::Egress);
     }
 
     fn memory(config: &FunctionSettings, plan: Plan, asked: Option<u32>) -> Option<u32> {

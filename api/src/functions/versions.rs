@@ -4,7 +4,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use shared::{
     domain::{
-        BuildId, BuildStatus, ErrorCode, FunctionId, PageSize, Trigger, UserId, VersionNumber,
+        BuildId, BuildStatus, ErrorCode, FunctionId, NetworkAccess, PageSize, Trigger, UserId,
+        VersionNumber,
     },
     store::version::{self, Behind},
 };
@@ -38,6 +39,8 @@ view! {
         timeout: u32 = 30,
         /// Most memory a call may hold, in MiB.
         memory: u32 = 128,
+        /// What a call can reach: `none`, or `egress`, which is TCP to public addresses.
+        network: NetworkAccess = "none",
         /// What calls it besides its invoke endpoints.
         trigger: Trigger = "http",
         /// The events that call it.
@@ -70,6 +73,7 @@ impl From<version::Version> for Version {
             runtime: settings.runtime.to_string(),
             timeout: settings.timeout_seconds,
             memory: settings.memory_mib,
+            network: settings.network,
             trigger: settings.trigger,
             events: settings.events.iter().map(ToString::to_string).collect(),
             env_names: settings.env.keys().map(ToString::to_string).collect(),

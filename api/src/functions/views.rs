@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use shared::{
     config::PayloadLimits,
-    domain::{Description, FunctionId, FunctionName, FunctionStatus, ProjectId, Runtime, Trigger},
+    domain::{
+        Description, FunctionId, FunctionName, FunctionStatus, NetworkAccess, ProjectId, Runtime,
+        Trigger,
+    },
     store::function,
 };
 
@@ -63,6 +66,9 @@ body! {
         timeout: Option<u32> = 30,
         /// Most memory a call may hold, in MiB; bounded by the plan.
         memory: Option<u32> = 128,
+        /// What a call can reach: `none`, or `egress`, which is TCP to public addresses. Nothing when
+        /// left out. A server whose operator does not allow egress refuses it.
+        network: Option<NetworkAccess> = "none",
         /// The events that call it, when the trigger is `event`.
         events: Option<EventNames> = Value::Null,
         /// Variables of its environment.
@@ -118,6 +124,8 @@ view! {
         timeout: u32 = 30,
         /// Most memory a call may hold, in MiB.
         memory: u32 = 128,
+        /// What a call can reach: `none`, or `egress`, which is TCP to public addresses.
+        network: NetworkAccess = "none",
         /// Where it is called.
         invoke_url: String = INVOKE_URL,
         /// When it was created.
@@ -142,6 +150,7 @@ impl From<function::Function> for Function {
             trigger: row.trigger,
             timeout: row.timeout_seconds,
             memory: row.memory_mib,
+            network: row.network,
             invoke_url: invoke_url(row.id),
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),

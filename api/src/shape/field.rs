@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use shared::{
     config::{PayloadLimits, Secret},
     domain::{
-        CallbackUrl, Description, Email, FunctionId, FunctionName, JsonText, PersonName, ProjectId,
-        ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger, VersionNumber,
+        CallbackUrl, Description, Email, FunctionId, FunctionName, JsonText, NetworkAccess,
+        PersonName, ProjectId, ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger,
+        VersionNumber,
     },
 };
 
@@ -231,6 +232,7 @@ from_text!(
     FunctionName,
     Description,
     Runtime,
+    NetworkAccess,
     Trigger,
     Role,
     VersionNumber

@@ -9,9 +9,9 @@ use shared::{
     domain::{
         BuildId, BuildStatus, CallbackStatus, CallbackUrl, Description, Email, ExecutionId,
         ExecutionMode, ExecutionStatus, FunctionId, FunctionName, FunctionPart, FunctionStatus,
-        IdCursor, InvitationId, JsonText, Level, LogCursor, LogStream, OnDisconnect, PageSize,
-        PersonName, Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime, Severity,
-        TenantId, TokenId, TokenName, Trigger, UserId, VersionNumber, Window,
+        IdCursor, InvitationId, JsonText, Level, LogCursor, LogStream, NetworkAccess, OnDisconnect,
+        PageSize, PersonName, Plan, ProjectId, ProjectName, Reason, RequestId, Role, Runtime,
+        Severity, TenantId, TokenId, TokenName, Trigger, UserId, VersionNumber, Window,
     },
 };
 
@@ -174,6 +174,7 @@ shapes! {
     RequestId => id(RequestId::PREFIX);
     Role => words(Role::ALL);
     Plan => words(Plan::ALL);
+    NetworkAccess => words(NetworkAccess::ALL);
     Trigger => words(Trigger::ALL);
     FunctionPart => words(FunctionPart::ALL);
     FunctionStatus => words(FunctionStatus::ALL);

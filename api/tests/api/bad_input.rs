@@ -122,6 +122,8 @@ async fn a_bad_function_is_refused_field_by_field() {
             "is 129 MiB; on the plan 'free' it must be from 16 to 128",
         ),
         case(json!({ "memory": 1, "timeout": 0 }), &["timeout", "memory"], "is 1 MiB"),
+        case(json!({ "network": "egress" }), &["network"], "which this server does not allow"),
+        case(json!({ "network": "internet" }), &["network"], "must be one of: none, egress"),
         case(json!({ "sandbox": false }), &["sandbox"], "is not a known field"),
     ];
     check(&app, FUNCTIONS, Some(&owner.token), &owner.new_function("hello"), cases).await;

@@ -60,6 +60,7 @@ async fn what_was_not_asked_for_gets_the_defaults() {
         [&function["timeout"], &function["memory"], &function["trigger"], &function["description"]],
         [&json!(30), &json!(128), &json!("http"), &json!("")],
     );
+    assert_eq!(function["network"], "none");
 }
 
 #[tokio::test]

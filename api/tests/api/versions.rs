@@ -195,3 +195,20 @@ async fn age(app: &App) {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn where_the_operator_allows_it_a_function_gets_egress_and_loses_it_again() {
+    let app = App::start_with(|config| config.functions.egress = Some(true)).await;
+    let owner = app.owner().await;
+    let mut wanted = owner.new_function("hello");
+    wanted["network"] = json!("egress");
+    let id = text(&app.post(FUNCTIONS, Some(&owner.token), wanted).await.data()["function_id"]);
+    let path = format!("{FUNCTIONS}/{id}");
+
+    assert_eq!(app.get(&path, &owner.token).await.data()["network"], "egress");
+    change(&app, &owner, &id, json!({ "network": "none" })).await;
+
+    let (_, page) = versions(&app, &owner, &id, "").await;
+    let networks = [&page["items"][0]["network"], &page["items"][1]["network"]];
+    assert_eq!(networks, ["none", "egress"]);
+}

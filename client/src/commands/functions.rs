@@ -69,6 +69,7 @@ async fn get(context: &Context, named: &str) -> Result<(), Failure> {
             ("runtime", function.runtime.clone()),
             ("timeout", format!("{} s", details.timeout)),
             ("memory", format!("{} MiB", details.memory)),
+            ("network", details.network.clone()),
             ("at once", details.max_concurrency.map(|it| it.to_string()).unwrap_or_default()),
             ("events", details.events.join(", ")),
             ("variables", details.env.keys().cloned().collect::<Vec<_>>().join(", ")),

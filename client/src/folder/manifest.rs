@@ -38,6 +38,7 @@ const KEYS: Keys = &[
     ("events", Kind::Texts),
     ("timeout", Kind::Number),
     ("memory", Kind::Number),
+    ("network", Kind::Text),
     ("max_concurrency", Kind::Number),
     ("retry", Kind::Section(RETRY)),
     ("env", Kind::Variables),
@@ -157,12 +158,13 @@ mod tests {
     #[test]
     fn fields_go_to_the_server_as_what_they_are() {
         let manifest = Manifest::parse(
-            "name: 007\nruntime: go1.21\ntimeout: 5\ndescription:\nfiles: [handler.go]\n",
+            "name: 007\nruntime: go1.21\ntimeout: 5\nnetwork: egress\ndescription:\nfiles: [handler.go]\n",
         )
         .unwrap();
         assert_eq!(manifest.name, "007");
         assert_eq!(manifest.files, Some(vec!["handler.go".to_owned()]));
-        let fields = json!({ "name": "007", "runtime": "go1.21", "timeout": 5 });
+        let fields =
+            json!({ "name": "007", "network": "egress", "runtime": "go1.21", "timeout": 5 });
         assert_eq!(serde_json::Value::Object(manifest.fields), fields);
     }
 

@@ -98,7 +98,7 @@ fn reach_what_is_closed(routes: &Routes) {
         }
     }
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    for address in routes.closed.iter().map(|prefix| prefix.address).chain(loopback) {
+    for address in routes.closed_addresses().chain(loopback) {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = socket(family, SocketType::STREAM, None);
         if socket.is_ok_and(|socket| connect(&socket, &SocketAddr::new(address, 9)).is_ok()) {

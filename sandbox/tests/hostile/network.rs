@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket},
     time::Duration,
 };
 
@@ -14,7 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Connects to each address and prints what came of it: the first line that was read, or the errno.
 pub fn connect(args: &[String]) {
     for address in args {
-        println!("{address}={}", try_to_connect(address.parse().unwrap()));
+        match address.to_socket_addrs() {
+            Ok(mut found) => println!("{address}={}", try_to_connect(found.next().unwrap())),
+            Err(error) => println!("{address}={error}"),
+        }
     }
 }
 

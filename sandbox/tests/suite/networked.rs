@@ -68,10 +68,10 @@ fn prefix(text: &str, bits: u8) -> Prefix {
     Prefix { address: text.parse().unwrap(), bits }
 }
 
-/// Everything is open but 10/8, and in it 10.1/16 is; of IPv6, what is public.
+/// Everything is open but 10/8, and in it 10.0/16 is; of IPv6, what is public.
 fn routes() -> Routes {
     Routes {
-        open: vec![prefix("0.0.0.0", 0), prefix("10.1.0.0", 16), prefix("2000::", 3)],
+        open: vec![prefix("0.0.0.0", 0), prefix("10.0.0.0", 16), prefix("2000::", 3)],
         closed: vec![prefix("10.0.0.0", 8), prefix("169.254.0.0", 16), prefix("2001:db8::", 32)],
     }
 }
@@ -95,7 +95,7 @@ async fn run_networked(program: Program) -> sandbox::Outcome {
 
 #[tokio::test]
 async fn open_addresses_lead_to_the_gate_whatever_the_port() {
-    let places = ["93.184.216.34:80", "1.1.1.1:65535", "10.1.2.3:5432", "[2606:4700::1]:443"];
+    let places = ["93.184.216.34:80", "1.1.1.1:65535", "10.0.2.3:5432", "[2606:4700::1]:443"];
 
     let found = results(run_networked(attack(&format!("connect {}", places.join(" ")))).await);
 
@@ -108,10 +108,10 @@ async fn open_addresses_lead_to_the_gate_whatever_the_port() {
 #[tokio::test]
 async fn closed_addresses_are_refused_at_once() {
     let cases = [
-        ("10.0.0.1:80", "EHOSTUNREACH"),
+        ("10.1.0.1:80", "EHOSTUNREACH"),
         ("10.255.0.1:80", "EHOSTUNREACH"),
         ("169.254.169.254:80", "EHOSTUNREACH"),
-        ("[::ffff:10.0.0.1]:80", "EHOSTUNREACH"),
+        ("[::ffff:10.1.0.1]:80", "EHOSTUNREACH"),
         ("[2001:db8::1]:80", "EHOSTUNREACH"),
         ("[fd00:ec2::254]:80", "ENETUNREACH"),
         ("[fe80::1]:80", "Invalid argument (os error 22)"),
@@ -144,10 +144,10 @@ async fn loopback_is_the_runs_own_and_holds_nothing_but_the_resolver() {
 
 #[tokio::test]
 async fn datagrams_go_to_the_resolver_and_nowhere_else() {
-    let found = results(run_networked(attack("ask 8.8.8.8:53 10.0.0.1:53")).await);
+    let found = results(run_networked(attack("ask 8.8.8.8:53 10.1.0.1:53")).await);
 
     assert!(found["udp 8.8.8.8:53"].contains("Connection refused"), "{found:?}");
-    assert!(found["udp 10.0.0.1:53"].contains("Host is unreachable"), "{found:?}");
+    assert!(found["udp 10.1.0.1:53"].contains("Host is unreachable"), "{found:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod nearest;
 mod parse;
 mod retention;
 mod secret;
+mod services;
 mod settings;
 mod sources;
 mod typed;
@@ -18,6 +19,7 @@ pub use auth::OutsideIssuer;
 pub use fetch::{FetchSettings, Location};
 pub use retention::Retention;
 pub use secret::Secret;
+pub use services::Service;
 pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;
 pub use typed::{

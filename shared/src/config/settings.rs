@@ -132,7 +132,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "callback_allow",
         "APPRUN_CALLBACK_ALLOW",
-        "Networks that callbacks may reach besides the public internet [default: none]",
+        "Networks callbacks and egress may reach besides the public internet [default: none]",
+    ),
+    Setting::new(
+        "egress",
+        "APPRUN_EGRESS",
+        "Whether functions may reach the network: on or off [default: on in dev, else off]",
     ),
     Setting::in_file("functions.runtime.binary_dir", "A worker's cache of compiled functions"),
     Setting::in_file("functions.runtime.temp_dir", "Where calls and builds keep their files"),

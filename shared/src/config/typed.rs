@@ -133,7 +133,7 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Carries events and wake-ups.
     pub nats_url: Option<Secret>,
-    /// Which addresses callbacks may go to.
+    /// Which addresses callbacks and functions with egress may go to.
     pub callback_reach: Reach,
     /// Directory of the PostgreSQL programs for the embedded server.
     pub postgres_bin: Option<PathBuf>,
@@ -164,6 +164,8 @@ pub struct FunctionSettings {
     pub max_memory_mib: u32,
     /// Executions at once of one tenant, whatever the plan.
     pub max_concurrent: u32,
+    /// Whether functions may have egress; when nobody says, in `dev` only.
+    pub egress: Option<bool>,
     /// Versions of a function that stay, so that it can go back to them.
     pub kept_versions: u32,
     /// How much of everything.
@@ -319,6 +321,11 @@ impl Config {
 }
 
 impl FunctionSettings {
+    /// Whether functions may have egress, in a server that somebody set up.
+    pub fn allows_egress(&self) -> bool {
+        self.egress.unwrap_or(false)
+    }
+
     /// What a plan allows on this installation: its own numbers, under the operator's ceilings.
     pub fn limits_of(&self, plan: Plan) -> PlanLimits {
         let limits = plan.limits();
@@ -351,6 +358,7 @@ impl FunctionSettings {
             default_memory_mib: values.number("functions.limits.default_memory", 128, 16..=65_536),
             max_memory_mib: values.number("functions.limits.max_memory", 512, 16..=65_536),
             max_concurrent: values.number("functions.limits.max_concurrent", 100, 1..=100_000),
+            egress: values.optional("egress", switch),
             kept_versions: values.number("functions.limits.kept_versions", 10, 1..=1000),
             payloads: PayloadLimits::read(values),
         };

@@ -235,8 +235,8 @@ async fn insert_version(
         "insert into function_version
              (id, tenant_id, function_id, number, created_by, runtime, timeout_seconds, memory_mib,
               trigger, events, env, max_concurrency, max_retries, retry_initial_delay_ms,
-              retry_max_delay_ms, retry_backoff_factor, built_as, artifact_key)
-         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+              retry_max_delay_ms, retry_backoff_factor, network, built_as, artifact_key)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $18,
                 coalesce(base.built_as, base.id), base.artifact_key
          from (select 1) one left join function_version base on base.id = $17",
         id.0,
@@ -256,6 +256,7 @@ async fn insert_version(
         i32::try_from(settings.retry.max_delay.as_millis()).unwrap_or(i32::MAX),
         settings.retry.backoff_factor,
         shares_build_of.map(|base| base.0) as Option<Uuid>,
+        settings.network.as_str(),
     )
     .execute(&mut **tx)
     .await?;

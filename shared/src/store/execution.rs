@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, Reason,
-        RetryPolicy, TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
+        ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, NetworkAccess,
+        Reason, RetryPolicy, TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
     },
     queue::{self, Claim, SettleError},
 };
@@ -37,6 +37,8 @@ pub struct StartedExecution {
     pub timeout: Duration,
     /// Memory limit of the run.
     pub memory_bytes: u64,
+    /// What the run can reach.
+    pub network: NetworkAccess,
     /// Somebody wants to be told how it ends.
     pub has_callback: bool,
     /// Plain variables of the version.
@@ -85,7 +87,8 @@ pub async fn start(
          where unflushed.is_set is not null
            and e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
          returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
-                   least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib, a.sha256, v.env,
+                   least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib,
+                   v.network, a.sha256, v.env,
                    v.secret_names <> '{}' as "has_secrets!", v.max_retries,
                    v.retry_initial_delay_ms, v.retry_max_delay_ms, v.retry_backoff_factor, e.traceparent"#,
         id.0,
@@ -111,6 +114,7 @@ pub async fn start(
             timeout: milliseconds(row.timeout_ms),
             has_callback: row.callback_url.is_some(),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,
+            network: word(&row.network)?,
             env: read_env(&row.env)?,
             has_secrets: row.has_secrets,
             retry: RetryPolicy {

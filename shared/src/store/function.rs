@@ -4,8 +4,8 @@ use time::OffsetDateTime;
 
 use super::{Db, StoreError, Tx, db::word, project::effective_role};
 use crate::domain::{
-    Actor, FunctionId, FunctionStatus, IdCursor, PageSize, ProjectId, Role, TenantId, Trigger,
-    UserId, VersionNumber,
+    Actor, FunctionId, FunctionStatus, IdCursor, NetworkAccess, PageSize, ProjectId, Role,
+    TenantId, Trigger, UserId, VersionNumber,
 };
 
 /// How many functions a tenant has. Exact while `account::lock_plan` is held.
@@ -49,6 +49,8 @@ pub struct Function {
     pub timeout_seconds: u32,
     /// Memory limit of a call of that version.
     pub memory_mib: u32,
+    /// What a call of that version can reach.
+    pub network: NetworkAccess,
     /// When it was created.
     pub created_at: OffsetDateTime,
     /// When its status, version or settings changed last.
@@ -125,6 +127,7 @@ struct Row {
     runtime: String,
     timeout_seconds: i32,
     memory_mib: i32,
+    network: String,
     tenant_role: Option<String>,
     project_role: Option<String>,
 }
@@ -145,6 +148,7 @@ impl Row {
             runtime: self.runtime,
             timeout_seconds: self.timeout_seconds.unsigned_abs(),
             memory_mib: self.memory_mib.unsigned_abs(),
+            network: word(&self.network)?,
             created_at: self.created_at,
             updated_at: self.updated_at,
         })

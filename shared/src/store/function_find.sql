@@ -1,6 +1,6 @@
 -- One function as a user sees it. $1 tenant, $2 user, $3 function.
 select f.id, f.project_id, f.name, f.description, v.trigger, f.status, f.created_at, f.updated_at,
-       v.number as version, f.latest_version, f.created_by, v.runtime, v.timeout_seconds, v.memory_mib,
+       v.number as version, f.latest_version, f.created_by, v.runtime, v.timeout_seconds, v.memory_mib, v.network,
        t.role as "tenant_role?", m.role as "project_role?"
 from function f
 join function_version v

@@ -2,7 +2,7 @@
 -- $1 tenant, $2 user, $3 of this project only, $4 in this status only, $5 behind this id, $6 rows,
 -- $7 with this text in the name.
 select f.id, f.project_id, f.name, f.description, v.trigger, f.status, f.created_at, f.updated_at,
-       v.number as version, f.latest_version, f.created_by, v.runtime, v.timeout_seconds, v.memory_mib,
+       v.number as version, f.latest_version, f.created_by, v.runtime, v.timeout_seconds, v.memory_mib, v.network,
        t.role as "tenant_role?", m.role as "project_role?"
 from function f
 join function_version v

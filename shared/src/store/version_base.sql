@@ -1,6 +1,6 @@
 -- The version that a change starts from: the one that is about to serve, else the one that serves,
 -- else the newest. $1 tenant, $2 function.
-select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.trigger, v.events, v.env,
+select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.network, v.trigger, v.events, v.env,
        v.secret_names, v.max_concurrency, v.max_retries, v.retry_initial_delay_ms,
        v.retry_max_delay_ms, v.retry_backoff_factor, v.created_by, v.created_at,
        v.number is not distinct from f.current_version as "serves!",

@@ -1,6 +1,6 @@
 -- Versions of a function that were not cleaned up, newest first.
 -- $1 tenant, $2 function, $3 only this number, $4 behind this number, $5 rows.
-select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.trigger, v.events, v.env,
+select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.network, v.trigger, v.events, v.env,
        v.secret_names, v.max_concurrency, v.max_retries, v.retry_initial_delay_ms,
        v.retry_max_delay_ms, v.retry_backoff_factor, v.created_by, v.created_at,
        v.number is not distinct from f.current_version as "serves!",

@@ -7,9 +7,9 @@ use std::{
 };
 
 use compiler::{FunctionResult, interpret};
-use sandbox::{Executable, Limits, Outcome, Program};
+use sandbox::{Executable, Limits, Outcome, Program, Sandbox};
 use shared::{
-    domain::{ExecutionId, ExecutionStatus, Reason, TraceContext},
+    domain::{ExecutionId, ExecutionStatus, NetworkAccess, Reason, TraceContext},
     queue::{self, ClaimedJob, SettleError},
     store::{
         Db, StoreError,
@@ -25,7 +25,10 @@ use super::{
     lost_binary, settle_only,
     trace::{JobTrace, RUN},
 };
-use crate::pull::{Assignment, Trouble, through_trouble};
+use crate::{
+    egress::CERTIFICATES_VARIABLE,
+    pull::{Assignment, Trouble, through_trouble},
+};
 
 /// Input and output of a call are at most this long.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
@@ -42,6 +45,7 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let Some(call) = through_trouble(held, start).await? else {
         return settle_only(services, job.claim, held).await;
     };
+    let sandbox = sandbox_for(services, call.network)?;
     let mut trace = JobTrace::begin(call.trace);
     let started_at = SystemTime::now();
     let secrets = through_trouble(held, || secrets(services, &call)).await?;
@@ -52,7 +56,7 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
         got => got?,
     };
     let program = program(job, &call, binary, secrets, started_at, trace.run);
-    let outcome = services.calls.run(program, stop).await?;
+    let outcome = sandbox.run(program, stop).await?;
     trace.worked();
     if held.lost.is_cancelled() {
         return Err(JobError::LeaseLost);
@@ -69,6 +73,14 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     }
     tell(job, &call, &finished, trace, ended);
     Ok(())
+}
+
+/// A call never runs with more than its version asked for, nor without it.
+fn sandbox_for(services: &Services, network: NetworkAccess) -> Result<&Sandbox, JobError> {
+    match network {
+        NetworkAccess::None => Ok(&services.calls),
+        NetworkAccess::Egress => services.egress.as_ref().ok_or(JobError::NoEgress),
+    }
 }
 
 /// A line in the log and spans in the trace: of the end, or of an attempt that another follows.
@@ -136,11 +148,14 @@ fn program(
         ("TRACEPARENT", trace.to_string()),
     ];
     let ours = ours.map(|(name, value)| (name.to_owned(), value));
+    let certificates = (call.network == NetworkAccess::Egress).then_some(CERTIFICATES_VARIABLE);
+    let certificates = certificates.map(|(name, place)| (name.to_owned(), place.to_owned()));
     let plain = call.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone()));
     Program {
         executable: Executable::File(binary),
         args: Vec::new(),
-        env: plain.chain(secrets).chain(ours).collect(),
+        // What the author says comes later, and wins.
+        env: certificates.into_iter().chain(plain).chain(secrets).chain(ours).collect(),
         stdin: call.input.clone().into_bytes(),
         files: Vec::new(),
         collect: None,

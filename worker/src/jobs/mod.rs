@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub(crate) binaries: BinaryCache,
     /// Where calls run.
     pub(crate) calls: Sandbox,
+    /// Where calls with egress run, if they do here.
+    pub(crate) egress: Option<Sandbox>,
     /// What builds need, once it is ready.
     pub(crate) builder: OnceCell<Builder>,
     /// Open the secrets of functions.
@@ -67,6 +69,8 @@ pub(crate) enum JobError {
     Secrets(#[from] execute::SecretsError),
     #[error("failed to run: the binary is being built again")]
     BeingRebuilt,
+    #[error("failed to run with egress: it is off on this worker (APPRUN_EGRESS)")]
+    NoEgress,
     #[error("failed to build: no compiler is ready")]
     NoBuilder,
     #[error("failed to read a stored version")]
@@ -152,8 +156,12 @@ async fn give_back(services: &Services, job: &ClaimedJob, held: &Held, error: Jo
         error = chain(&error),
         "a job failed on our side"
     );
-    // What went wrong inside stays inside; the request id leads to the line above.
-    give_back_or_bury(services, job, held, "the platform failed while it ran this").await;
+    let message = match error {
+        JobError::NoEgress => "the function has 'network: egress', which no worker allows",
+        // What went wrong inside stays inside; the request id leads to the line above.
+        _ => "the platform failed while it ran this",
+    };
+    give_back_or_bury(services, job, held, message).await;
 }
 
 async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, message: &str) {

@@ -9,8 +9,8 @@ use shared::{
     config::{FetchSettings, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
-        PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime, SourceBundle, SourceLimits,
-        Trigger, Variables, VersionSettings,
+        NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime,
+        SourceBundle, SourceLimits, Trigger, Variables, VersionSettings,
     },
     metrics::Metrics,
     queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
@@ -26,7 +26,7 @@ use test_support::TestDatabase;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use worker::{BuilderOptions, Options, Worker};
+use worker::{BuilderOptions, Egress, Options, Worker};
 
 pub(crate) const HELLO: &str = r#"package main
 
@@ -136,6 +136,16 @@ impl Fixture {
         self.start_worker_over(self.database.url(), "test", grace).await
     }
 
+    /// A worker that lets functions out so far.
+    pub(crate) async fn start_worker_with(
+        &self,
+        egress: Option<Egress>,
+        grace: Duration,
+    ) -> RunningWorker {
+        let options = self.options(self.database.url(), "test", grace).await;
+        RunningWorker::start(Options { egress, ..options }).await
+    }
+
     /// A worker of this name that reaches the database this way.
     pub(crate) async fn start_worker_over(
         &self,
@@ -155,6 +165,7 @@ impl Fixture {
             artifacts: ArtifactStore::open(self.artifacts.path()).unwrap(),
             call_slots: 2,
             callback_reach: shared::domain::Reach::default(),
+            egress: None,
             call_limits: CallLimits::default(),
             grace,
             retention: Retention::default(),
@@ -184,6 +195,15 @@ impl Fixture {
         self.create_with(source, timeout_seconds, Variables::new(), &[]).await
     }
 
+    /// A function that can reach this much.
+    pub(crate) async fn create_networked(
+        &self,
+        source: &str,
+        network: NetworkAccess,
+    ) -> FunctionId {
+        self.create_changed(source, &[], |settings| settings.network = network).await
+    }
+
     /// A function with variables and secrets.
     pub(crate) async fn create_with(
         &self,
@@ -192,6 +212,18 @@ impl Fixture {
         env: Variables,
         secrets: &[(&str, &str)],
     ) -> FunctionId {
+        let change = |settings: &mut VersionSettings| {
+            (settings.timeout_seconds, settings.env) = (timeout_seconds, env);
+        };
+        self.create_changed(source, secrets, change).await
+    }
+
+    async fn create_changed(
+        &self,
+        source: &str,
+        secrets: &[(&str, &str)],
+        change: impl FnOnce(&mut VersionSettings),
+    ) -> FunctionId {
         let runtime = if source.starts_with("package") { "go1.21" } else { "rust" };
         let runtime: Runtime = runtime.parse().unwrap();
         let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
@@ -199,21 +231,24 @@ impl Fixture {
         let seal = |(name, value): &(&str, &str)| {
             (name.parse().unwrap(), secret_keys().seal(id, name, &Secret::new(*value)))
         };
+        let mut settings = VersionSettings {
+            runtime,
+            timeout_seconds: 30,
+            memory_mib: 128,
+            network: NetworkAccess::None,
+            trigger: Trigger::Http,
+            events: Vec::new(),
+            env: Variables::new(),
+            retry: RetryPolicy::default(),
+            max_concurrency: None,
+        };
+        change(&mut settings);
         let new = deploy::NewFunction {
             id,
             project: self.project,
             name: &format!("f{}", Uuid::now_v7().simple()).parse::<FunctionName>().unwrap(),
             description: None,
-            settings: &VersionSettings {
-                runtime,
-                timeout_seconds,
-                memory_mib: 128,
-                trigger: Trigger::Http,
-                events: Vec::new(),
-                env,
-                retry: RetryPolicy::default(),
-                max_concurrency: None,
-            },
+            settings: &settings,
             secrets: &SecretChanges {
                 set: secrets.iter().map(seal).collect(),
                 removed: Vec::new(),

@@ -4,9 +4,13 @@
 
 mod artifacts;
 mod cancel;
+mod egress;
 mod fixture;
 mod house;
 mod lost;
+#[allow(dead_code, reason = "the tests of egress use the rest")]
+#[path = "../egress/networks.rs"]
+mod networks;
 mod outcomes;
 mod toolchains;
 mod variables;

@@ -250,6 +250,7 @@ fn config() -> ApiConfig {
             default_memory_mib: 128,
             max_memory_mib: 512,
             max_concurrent: 100,
+            egress: None,
             kept_versions: 10,
             payloads: PayloadLimits {
                 input_bytes: 1024 * 1024,

@@ -54,7 +54,7 @@ pub(crate) fn hostile() -> Arc<OwnedFd> {
 /// Compiles it when a source file is newer; cargo cannot build one target of a package for another
 /// platform. Tests run as processes of their own and at the same time: one compiles, others wait.
 fn compile() -> PathBuf {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/tests/hostile");
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
     let lock = File::create(output.with_extension("lock")).unwrap();
     lock.lock().unwrap();

@@ -1,7 +1,8 @@
 //! Sealing of secrets: XChaCha20-Poly1305 under keys of the configuration. The newest key seals, all
 //! of them open, so that a key can be changed while everything goes on.
 //!
-//! What is sealed is bound to its function and name: a row that is copied elsewhere does not open.
+//! What is sealed is bound to its owner (a function, a project) and name: a row that is copied elsewhere
+//! does not open.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chacha20poly1305::{
@@ -9,6 +10,8 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use sha2::{Digest, Sha256};
+
+use uuid::Uuid;
 
 use crate::{config::Secret, domain::FunctionId};
 
@@ -72,32 +75,34 @@ impl SecretKeys {
 
     /// Seals a value for one function under one name.
     pub fn seal(&self, function: FunctionId, name: &str, value: &Secret) -> Sealed {
-        self.newest.seal(function, name, value.expose().as_bytes())
+        self.seal_bytes(function.0, name, value.expose().as_bytes())
+    }
+
+    /// Seals bytes for one owner under one name.
+    pub fn seal_bytes(&self, owner: Uuid, name: &str, value: &[u8]) -> Sealed {
+        self.newest.seal(owner, name, value)
     }
 
     /// Opens what was sealed for this function under this name. None when no key fits, or when it
     /// is not what was sealed.
     pub fn open(&self, function: FunctionId, name: &str, sealed: &Sealed) -> Option<Secret> {
-        let plain = self.plain(function, name, sealed)?;
+        let plain = self.open_bytes(function.0, name, sealed)?;
         String::from_utf8(plain).ok().map(Secret::new)
     }
 
     /// Seals with the newest key what an older one sealed. None when no key fits.
-    pub(crate) fn renew(
-        &self,
-        function: FunctionId,
-        name: &str,
-        sealed: &Sealed,
-    ) -> Option<Sealed> {
-        let plain = self.plain(function, name, sealed)?;
-        Some(self.newest.seal(function, name, &plain))
+    pub(crate) fn renew(&self, owner: Uuid, name: &str, sealed: &Sealed) -> Option<Sealed> {
+        let plain = self.open_bytes(owner, name, sealed)?;
+        Some(self.newest.seal(owner, name, &plain))
     }
 
-    fn plain(&self, function: FunctionId, name: &str, sealed: &Sealed) -> Option<Vec<u8>> {
+    /// Opens what was sealed for this owner under this name. None when no key fits, or when it is
+    /// not what was sealed.
+    pub fn open_bytes(&self, owner: Uuid, name: &str, sealed: &Sealed) -> Option<Vec<u8>> {
         let mut keys = std::iter::once(&self.newest).chain(&self.older);
         let key = keys.find(|key| key.id == sealed.key_id)?;
         let (nonce, msg) = sealed.bytes.split_first_chunk::<NONCE_BYTES>()?;
-        let aad = bound_to(function, name);
+        let aad = bound_to(owner, name);
         key.cipher().decrypt(&XNonce::from(*nonce), Payload { msg, aad: &aad }).ok()
     }
 }
@@ -114,10 +119,10 @@ impl Key {
         XChaCha20Poly1305::new(&self.bytes.into())
     }
 
-    fn seal(&self, function: FunctionId, name: &str, msg: &[u8]) -> Sealed {
+    fn seal(&self, owner: Uuid, name: &str, msg: &[u8]) -> Sealed {
         // 24 random bytes: however many are drawn, no two will ever be the same.
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let aad = bound_to(function, name);
+        let aad = bound_to(owner, name);
         let mut bytes = nonce.to_vec();
         // Fails for values of hundreds of gigabytes only.
         if let Ok(sealed) = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg, aad: &aad })
@@ -129,8 +134,8 @@ impl Key {
 }
 
 /// The id has a fixed length, so no two pairs give the same bytes.
-fn bound_to(function: FunctionId, name: &str) -> Vec<u8> {
-    [function.0.as_bytes(), name.as_bytes()].concat()
+fn bound_to(owner: Uuid, name: &str) -> Vec<u8> {
+    [owner.as_bytes(), name.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -176,11 +181,11 @@ mod tests {
         let old = keys(&[1]).seal(function, "A", &value);
         let both = keys(&[2, 1]);
         assert_eq!(both.open(function, "A", &old), Some(value.clone()));
-        let renewed = both.renew(function, "A", &old).unwrap();
+        let renewed = both.renew(function.0, "A", &old).unwrap();
         assert_eq!(renewed.key_id, keys(&[2]).newest_id());
         assert_eq!(keys(&[2]).open(function, "A", &renewed), Some(value));
         assert_eq!(keys(&[2]).open(function, "A", &old), None);
-        assert_eq!(keys(&[2]).renew(function, "A", &old), None);
+        assert_eq!(keys(&[2]).renew(function.0, "A", &old), None);
     }
 
     #[test]

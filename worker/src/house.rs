@@ -10,7 +10,7 @@ use shared::{
     queue::Signals,
     seal::SecretKeys,
     store::{
-        Db, StoreError,
+        Db, StoreError, callback,
         retention::{self, Kind},
         retire, secret,
     },
@@ -92,13 +92,15 @@ impl House {
 
     async fn reseal(&self) -> Result<(), StoreError> {
         let Some(keys) = &self.secret_keys else { return Ok(()) };
-        let resealed = secret::reseal(&self.db, keys).await?;
+        let of_functions = secret::reseal(&self.db, keys).await?;
+        let of_callbacks = callback::reseal(&self.db, keys).await?;
         let key_id = keys.newest_id();
-        if resealed.renewed > 0 {
-            tracing::info!(secrets = resealed.renewed, key_id, "sealed with the newest key");
+        let renewed = of_functions.renewed + of_callbacks.renewed;
+        if renewed > 0 {
+            tracing::info!(secrets = renewed, key_id, "sealed with the newest key");
         }
-        if resealed.unreadable > 0 {
-            let secrets = resealed.unreadable;
+        let secrets = of_functions.unreadable + of_callbacks.unreadable;
+        if secrets > 0 {
             tracing::warn!(secrets, "secrets are sealed with keys that this worker does not have");
         }
         Ok(())

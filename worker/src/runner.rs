@@ -235,9 +235,9 @@ async fn carry_out(services: Arc<Services>, assignment: Assignment) {
 /// Sends what callers want to be told. A machine that cannot speak TLS leaves that to the others.
 async fn call_back(services: Arc<Services>, reach: Reach, stop: CancellationToken) {
     let (db, worker) = (services.db.clone(), services.worker.name.clone());
-    let due = services.callbacks_due.clone();
+    let (due, keys) = (services.callbacks_due.clone(), services.secret_keys.clone());
     drop(services);
-    match Callbacks::new(db, reach, worker, due) {
+    match Callbacks::new(db, reach, worker, due, keys) {
         Ok(callbacks) => callbacks.send_until(stop).await,
         Err(error) => tracing::error!(error = chain(&error), "no callbacks are sent from here"),
     }

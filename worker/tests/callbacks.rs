@@ -9,7 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use shared::{
     domain::{ExecutionId, Reach},
-    store::Db,
+    seal::SecretKeys,
+    store::{Db, callback},
 };
 use sqlx::PgPool;
 use test_support::TestDatabase;
@@ -103,7 +104,12 @@ impl Fixture {
         sqlx::raw_sql(include_str!("callbacks.sql")).execute(&sql).await.unwrap();
         let (due, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let reach: Reach = reach.parse().unwrap();
-        let callbacks = Callbacks::new(db, reach, "test".to_owned(), due.clone()).unwrap();
+        // Written before secrets were sealed; a worker seals it, and signs as before.
+        let keys: SecretKeys = SecretKeys::text_of([9; 32]).expose().parse().unwrap();
+        let sealed = callback::reseal(&db, &keys).await.unwrap();
+        assert_eq!((sealed.renewed, sealed.unreadable), (1, 0));
+        let keys = Some(keys);
+        let callbacks = Callbacks::new(db, reach, "test".to_owned(), due.clone(), keys).unwrap();
         let sending = tokio::spawn(callbacks.send_until(stop.clone()));
         Self { sql, due, stop, sending, _database: database }
     }

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use shared::{
-    domain::ProjectId,
+    domain::{ErrorCode, ProjectId},
     store::{audit, callback, commit},
 };
 
@@ -21,10 +21,16 @@ pub(super) async fn rotate(
     project: ProjectId,
 ) -> Result<Created<CallbackSecret>, Problem> {
     projects::find(state, caller, project, Action::ManageCallbackSecret).await?;
+    let Some(keys) = &state.config.secret_keys else {
+        let message = "this server has no key for secrets, so it cannot keep one for callbacks; its \
+                       operator sets APPRUN_SECRET_KEY";
+        return Err(Problem::new(ErrorCode::Conflict, message));
+    };
     let secret: [u8; 32] = rand::random();
+    let sealed = callback::seal(keys, project, &secret);
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let (created_at, previous_until) =
-        callback::rotate_secret(&mut tx, caller.actor, project, &secret).await?;
+        callback::rotate_secret(&mut tx, caller.actor, project, &sealed).await?;
     audit::record(&mut tx, caller.deed("callback_secret.rotate", project.0)).await?;
     commit(tx).await?;
     Ok(Created::new(CallbackSecret {

@@ -1,5 +1,6 @@
 //! Asking to be told how a call ended, and looking at what became of that.
 
+use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use crate::harness::{App, FUNCTIONS, Owner, text, worker};
@@ -45,7 +46,7 @@ async fn a_callback_is_due_when_its_execution_ends_however_it_ends() {
         );
         assert!(after["next_attempt_at"].is_string());
     }
-    let due = shared::store::callback::claim(&app.db, 10).await.unwrap();
+    let due = shared::store::callback::claim(&app.db, 10, app.secret_keys()).await.unwrap();
     assert_eq!(due.len(), 2);
     assert!(due.iter().all(|it| it.url == URL && it.secrets.len() == 1 && it.ended.is_some()));
 }
@@ -57,6 +58,12 @@ async fn a_secret_is_shown_once_and_the_one_before_signs_for_a_while() {
     let id = app.active_function(&owner, "hello").await;
     let first = rotate(&app, &owner).await;
     assert!(text(&first["secret"]).starts_with("whsec_") && first["previous_until"].is_null());
+    let bytes = BASE64.decode(text(&first["secret"]).trim_start_matches("whsec_")).unwrap();
+    let kept: Vec<u8> = sqlx::query_scalar("select secret from callback_secret")
+        .fetch_one(&app.database.pool().await)
+        .await
+        .unwrap();
+    assert!(kept.len() > bytes.len() && !kept.windows(8).any(|part| bytes.starts_with(part)));
     let second = rotate(&app, &owner).await;
     assert_ne!(second["secret"], first["secret"]);
     assert!(second["previous_until"].is_string());
@@ -64,9 +71,23 @@ async fn a_secret_is_shown_once_and_the_one_before_signs_for_a_while() {
     let body = json!({ "inputs": [1, 2], "callback_url": URL });
     app.post(&path, Some(&owner.token), body).await.data();
     worker::run_everything(&app, &worker::completed("1")).await;
-    let due = shared::store::callback::claim(&app.db, 10).await.unwrap();
+    let due = shared::store::callback::claim(&app.db, 10, app.secret_keys()).await.unwrap();
     let signers: Vec<_> = due.iter().map(|callback| callback.secrets.len()).collect();
     assert_eq!(signers, [2, 2]);
+    assert_eq!(
+        due[0].secrets[1], bytes,
+        "sealed in its row, itself again where messages are signed"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_a_key_for_secrets_makes_none_for_callbacks() {
+    let app = App::start_with(|config| config.secret_keys = None).await;
+    let owner = app.owner().await;
+    let path = format!("/api/v1/projects/{}/callback-secret", owner.project_id);
+    let refused = app.call(hyper::Method::POST, &path, Some(&owner.token), None).await;
+    let error = refused.assert_error(409, "CONFLICT");
+    assert!(text(&error["message"]).contains("APPRUN_SECRET_KEY"), "{error}");
 }
 
 #[tokio::test]

@@ -5,11 +5,19 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx, db::word};
-use crate::domain::{
-    Actor, CallbackStatus, ExecutionId, ExecutionStatus, FunctionId, JsonText, ProjectId, Reason,
-    RequestId, TenantId,
+use uuid::Uuid;
+
+use super::{Db, StoreError, Tx, db::word, secret::Resealed};
+use crate::{
+    domain::{
+        Actor, CallbackStatus, ExecutionId, ExecutionStatus, FunctionId, JsonText, ProjectId,
+        Reason, RequestId, TenantId,
+    },
+    seal::{Sealed, SecretKeys},
 };
+
+/// Under which a project's secret is sealed.
+const SECRET_NAME: &str = "callback secret";
 
 /// An attempt that takes longer counts as lost and is made again, by any worker.
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(60);
@@ -28,7 +36,8 @@ pub struct DueCallback {
     pub url: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
-    /// What it is signed with, the newest first; empty when the project lost its secret.
+    /// What it is signed with, the newest first; empty when the project lost its secret, or no key
+    /// of this process opens it.
     pub secrets: Vec<Vec<u8>>,
     /// What it tells; None when the execution is no longer kept.
     pub ended: Option<EndedExecution>,
@@ -64,7 +73,11 @@ pub struct EndedExecution {
 }
 
 /// Takes at most `room` messages that are due and begins an attempt of each.
-pub async fn claim(db: &Db, room: u32) -> Result<Vec<DueCallback>, StoreError> {
+pub async fn claim(
+    db: &Db,
+    room: u32,
+    keys: Option<&SecretKeys>,
+) -> Result<Vec<DueCallback>, StoreError> {
     let rows = sqlx::query_file!(
         "src/store/callback_claim.sql",
         i64::from(room),
@@ -95,7 +108,10 @@ pub async fn claim(db: &Db, room: u32) -> Result<Vec<DueCallback>, StoreError> {
                 tenant: TenantId(row.tenant_id),
                 url: row.url,
                 attempt: row.attempts,
-                secrets: row.secret.into_iter().chain(row.previous).collect(),
+                secrets: [(row.secret, row.key_id), (row.previous, row.previous_key_id)]
+                    .into_iter()
+                    .filter_map(|(bytes, key_id)| open(keys, row.project_id, bytes?, key_id))
+                    .collect(),
                 ended: ended(),
             })
         })
@@ -239,26 +255,86 @@ pub async fn has_secret(tx: &mut Tx, project: ProjectId) -> Result<bool, StoreEr
     Ok(found)
 }
 
+/// A project's secret on its way into its row.
+pub fn seal(keys: &SecretKeys, project: ProjectId, secret: &[u8]) -> Sealed {
+    keys.seal_bytes(project.0, SECRET_NAME, secret)
+}
+
+/// A secret from its row; one without the name of a key is not sealed yet.
+fn open(
+    keys: Option<&SecretKeys>,
+    project: Uuid,
+    bytes: Vec<u8>,
+    key_id: Option<String>,
+) -> Option<Vec<u8>> {
+    match key_id {
+        Some(key_id) => keys?.open_bytes(project, SECRET_NAME, &Sealed { key_id, bytes }),
+        None => Some(bytes),
+    }
+}
+
+/// Seals with the newest key whatever an older one sealed, or none. Projects are few, so all at once.
+pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> {
+    let mut result = Resealed::default();
+    let rows = sqlx::query!(
+        "select project_id, secret, key_id, previous, previous_key_id from callback_secret
+         where key_id is distinct from $1
+            or previous is not null and previous_key_id is distinct from $1",
+        keys.newest_id()
+    )
+    .fetch_all(db.pool())
+    .await?;
+    for row in rows {
+        let again = |bytes, key_id| {
+            open(Some(keys), row.project_id, bytes, key_id)
+                .map(|plain| seal(keys, ProjectId(row.project_id), &plain))
+        };
+        let Some(secret) = again(row.secret.clone(), row.key_id) else {
+            result.unreadable += 1;
+            continue;
+        };
+        // One that no key opens any more signs nothing, so it is let go.
+        let previous = row.previous.and_then(|bytes| again(bytes, row.previous_key_id));
+        let done = sqlx::query!(
+            "update callback_secret
+             set secret = $3, key_id = $4, previous = $5, previous_key_id = $6
+             where project_id = $1 and secret = $2",
+            row.project_id,
+            row.secret,
+            secret.bytes,
+            secret.key_id,
+            previous.as_ref().map(|sealed| &sealed.bytes),
+            previous.as_ref().map(|sealed| &sealed.key_id),
+        )
+        .execute(db.pool())
+        .await?;
+        result.renewed += done.rows_affected();
+    }
+    Ok(result)
+}
+
 /// Gives a project a new secret. Returns when, and until when the one before signs too.
 pub async fn rotate_secret(
     tx: &mut Tx,
     actor: Actor,
     project: ProjectId,
-    secret: &[u8],
+    secret: &Sealed,
 ) -> Result<(OffsetDateTime, Option<OffsetDateTime>), StoreError> {
     let row = sqlx::query!(
-        "insert into callback_secret (project_id, tenant_id, secret, created_by)
-         values ($1, $2, $3, $4)
+        "insert into callback_secret (project_id, tenant_id, secret, key_id, created_by)
+         values ($1, $2, $3, $6, $4)
          on conflict (project_id) do update
-         set previous = callback_secret.secret, previous_until = now() + make_interval(hours => $5),
-             secret = excluded.secret, created_by = excluded.created_by, created_at = now()
+         set previous = callback_secret.secret, previous_key_id = callback_secret.key_id,
+             previous_until = now() + make_interval(hours => $5),
+             secret = excluded.secret, key_id = excluded.key_id, created_by = excluded.created_by, created_at = now()
          where callback_secret.tenant_id = $2
          returning created_at, previous_until",
         project.0,
         actor.tenant.0,
-        secret,
+        secret.bytes,
         actor.user.0,
         ROTATION_HOURS,
+        secret.key_id,
     )
     .fetch_one(&mut **tx)
     .await?;

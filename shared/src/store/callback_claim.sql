@@ -9,7 +9,8 @@ with due as (
 )
 select due.execution_id as "execution_id!", due.tenant_id as "tenant_id!", due.url as "url!",
        due.attempts as "attempts!",
-       s.secret as "secret?", case when s.previous_until > now() then s.previous end as previous,
+       due.project_id as "project_id!", s.secret as "secret?", s.key_id,
+       case when s.previous_until > now() then s.previous end as previous, s.previous_key_id,
        e.function_id as "function_id?", e.version_number as "version_number?", e.status as "status?",
        e.reason, e.error_message, e.output, e.run_ms, e.attempt as "attempt?",
        e.request_id as "request_id?", e.queued_at as "queued_at?", e.started_at, e.completed_at

@@ -109,7 +109,7 @@ pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> 
         behind = (last.version_id, last.name.clone());
         for row in rows {
             let old = Sealed { key_id: row.key_id, bytes: row.sealed };
-            let Some(new) = keys.renew(FunctionId(row.function_id), &row.name, &old) else {
+            let Some(new) = keys.renew(row.function_id, &row.name, &old) else {
                 result.unreadable += 1;
                 continue;
             };

@@ -7,6 +7,7 @@ use std::{
 
 use shared::{
     domain::{Reach, RetryPolicy},
+    seal::SecretKeys,
     store::{
         Db, StoreError,
         callback::{self, Attempted, DueCallback, Then},
@@ -44,17 +45,20 @@ pub struct Callbacks {
     client: HookClient,
     worker: String,
     due: Arc<Notify>,
+    keys: Option<SecretKeys>,
 }
 
 impl Callbacks {
-    /// `worker` names the sender for people; `due` is rung when something became due.
+    /// `worker` names the sender for people; `due` is rung when something became due; `keys` open the
+    /// secrets that messages are signed with.
     pub fn new(
         db: Db,
         reach: Reach,
         worker: String,
         due: Arc<Notify>,
+        keys: Option<SecretKeys>,
     ) -> Result<Self, reqwest::Error> {
-        Ok(Self { db, client: HookClient::new(reach)?, worker, due })
+        Ok(Self { db, client: HookClient::new(reach)?, worker, due, keys })
     }
 
     /// Sends until told to stop. What is under way then is cut off, and sent again when its attempt
@@ -80,7 +84,8 @@ impl Callbacks {
         if room == 0 {
             return Ok(());
         }
-        for due in callback::claim(&self.db, u32::try_from(room).unwrap_or(u32::MAX)).await? {
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        for due in callback::claim(&self.db, room, self.keys.as_ref()).await? {
             under_way.spawn(self.clone().deliver(due));
         }
         Ok(())

@@ -86,6 +86,11 @@ impl App {
         Self { address, db, signals, state, config, database, stop: Some(stop), server }
     }
 
+    /// The keys that seal secrets.
+    pub(crate) fn secret_keys(&self) -> Option<&SecretKeys> {
+        self.config.secret_keys.as_ref()
+    }
+
     /// Tells the server to stop.
     pub(crate) fn tell_to_stop(&mut self) {
         self.stop.take().expect("told once").send(()).unwrap();

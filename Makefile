@@ -1,6 +1,6 @@
 # What people type. Each target is a few lines that call cargo or a script; nothing else is hidden.
 
-.PHONY: help demo dev test check setup generate bench chaos load soak-sandbox test-cgroup2
+.PHONY: help demo dev test test-api check setup generate bench chaos load soak-sandbox test-cgroup2
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,10 @@ dev: setup ## Postgres, API and worker in one process; state in .apprun
 test: ## every test
 	scripts/setup.sh --for-tests
 	scripts/test.sh
+
+test-api: setup ## requests that Schemathesis makes up, against a fresh stack; five minutes, report in target/api
+	cargo build --package apprun
+	scripts/as-root.sh scripts/test-api.sh
 
 bench: setup ## the promised numbers, each beside a baseline of the same run
 	scripts/as-root.sh cargo bench --package sandbox --bench launch

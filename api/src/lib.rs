@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod config;
 mod dead_letters;
+mod document;
 mod door;
 mod errors;
 mod executions;

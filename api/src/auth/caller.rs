@@ -14,7 +14,7 @@ use shared::{
 use uuid::Uuid;
 
 use super::{outside, ticket};
-use crate::{ApiState, door::Visit, problem::Problem};
+use crate::{ApiState, door::Visit, limits::Allowance, problem::Problem};
 
 /// The name of the security scheme in the document.
 const SCHEME: &str = "bearer";
@@ -83,6 +83,8 @@ pub(crate) struct Caller {
     pub(crate) actor: Actor,
     proof: Proof,
     pub(crate) origin: Origin,
+    /// What is left of the tenant's minute; None where requests are not limited.
+    pub(crate) allowance: Option<Allowance>,
     /// Set aside for the execution that this request makes; see `idempotency`.
     pub(crate) reserved: Option<ExecutionId>,
 }
@@ -109,8 +111,10 @@ impl Caller {
         };
         // For the log line.
         let _ = visit.actor.set(actor);
-        visit.note(state.limiter.tenant(&state.db, actor.tenant).await)?;
-        Ok(Self { actor, proof, origin, reserved: None })
+        let counted = state.limiter.tenant(&state.db, actor.tenant).await;
+        let allowance = counted.as_ref().ok().copied().flatten();
+        visit.note(counted)?;
+        Ok(Self { actor, proof, origin, allowance, reserved: None })
     }
 
     /// The id for the execution that this request makes.

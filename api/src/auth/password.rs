@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     problem::Problem,
-    shape::{Field, MAX_SECRET_BYTES, Refusal, Shape, inline},
+    shape::{Field, MAX_SECRET_CHARS, Refusal, Shape, inline},
 };
 
 /// A password that may be chosen. Length is what counts (NIST SP 800-63B, 5.1.1.2).
@@ -41,7 +41,7 @@ impl Shape for NewPassword {
     fn schema() -> MetaSchemaRef {
         inline(MetaSchema {
             min_length: Some(Self::MIN_CHARS),
-            max_length: Some(MAX_SECRET_BYTES),
+            max_length: Some(MAX_SECRET_CHARS),
             ..MetaSchema::new_with_format("string", "password")
         })
     }

@@ -16,10 +16,10 @@ use crate::{
     permission::Action,
     problem::Problem,
     projects,
+    shape::Days,
 };
 
 const DEFAULT_DAYS: u32 = 7;
-const MAX_DAYS: u32 = 30;
 
 pub(super) async fn create(
     state: &ApiState,
@@ -29,18 +29,13 @@ pub(super) async fn create(
 ) -> Result<Created<InvitationCreated>, Problem> {
     let found = projects::find(state, caller, project, Action::ManageMembers).await?;
     Action::ManageMembers.within(found.role, new.role)?;
-    let days = new.expires_in_days.unwrap_or(DEFAULT_DAYS);
-    if !(1..=MAX_DAYS).contains(&days) {
-        let message = format!("is {days}; 1 to {MAX_DAYS} are allowed");
-        return Err(Problem::invalid_field("expires_in_days", message));
-    }
     let ticket = Ticket::new(INVITATION);
     let row = invitation::NewInvitation {
         project,
         email: &new.email,
         role: new.role,
         token_sha256: ticket.sha256,
-        days,
+        days: new.expires_in_days.map_or(DEFAULT_DAYS, |Days(days)| days),
     };
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let (invitation_id, expires_at) = invitation::create(&mut tx, caller.actor, row).await?;

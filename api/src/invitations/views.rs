@@ -8,7 +8,7 @@ use shared::{
 
 use crate::{
     projects::PROJECT,
-    shape::{Timestamp, body, view},
+    shape::{Days, Timestamp, body, view},
 };
 
 const SHORT: fn(&PayloadLimits) -> usize = |_| 16 * 1024;
@@ -24,7 +24,7 @@ body! {
         /// What they may do then.
         role: Role = "member",
         /// How many days it is good: 1 to 30, 7 when left out.
-        expires_in_days: Option<u32> = 7,
+        expires_in_days: Option<Days<30>> = 7,
     }
 }
 

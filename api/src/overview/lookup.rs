@@ -1,8 +1,8 @@
 //! GET /lookup/{id}
 
 use shared::{
-    domain::ErrorCode,
-    store::{execution_report, function, project},
+    domain::{Actor, ErrorCode, FunctionId},
+    store::{Tx, build_report, execution_report, function, project, version},
 };
 
 use super::views::{Found, Lookup};
@@ -24,6 +24,19 @@ pub(super) async fn lookup(
             let found = function::find(&mut tx, actor, id).await?;
             found.map(|_| vec![Found::function(id)]).unwrap_or_default()
         }
+        AnyId::Version(id) => {
+            let mut tx = db.begin_for(actor.tenant).await?;
+            let of = version::place(&mut tx, actor.tenant, id).await?;
+            let seen = visible(&mut tx, actor, of.map(|(function, _)| function)).await?;
+            let found = seen.zip(of).map(|(_, (of, number))| vec![Found::version(id, of, number)]);
+            found.unwrap_or_default()
+        }
+        AnyId::Build(id) => {
+            let mut tx = db.begin_for(actor.tenant).await?;
+            let of = build_report::function_of(&mut tx, actor.tenant, id).await?;
+            let seen = visible(&mut tx, actor, of).await?;
+            seen.map(|of| vec![Found::build(id, of)]).unwrap_or_default()
+        }
         AnyId::Execution(id) => {
             let found = execution_report::find(db, actor, id).await?;
             found.map(|_| vec![Found::execution(id)]).unwrap_or_default()
@@ -42,4 +55,14 @@ pub(super) async fn lookup(
         true => Err(Problem::new(ErrorCode::NotFound, "the id stands for nothing that is kept")),
         false => Ok(Okay::new(Lookup { found })),
     }
+}
+
+/// The function, if the caller has a role in its project.
+async fn visible(
+    tx: &mut Tx,
+    actor: Actor,
+    function: Option<FunctionId>,
+) -> Result<Option<FunctionId>, Problem> {
+    let Some(id) = function else { return Ok(None) };
+    Ok(function::find(tx, actor, id).await?.map(|found| found.id))
 }

@@ -27,7 +27,8 @@ pub(crate) struct Overview;
 impl Overview {
     /// Find what an id stands for
     ///
-    /// A project, a function, an execution, or a request and the executions that came with it.
+    /// A project, a function, a version, a build, an execution, or a request and the executions that
+    /// came with it.
     #[oai(path = "/lookup/:id", method = "get", operation_id = "lookup")]
     async fn lookup(
         &self,

@@ -26,6 +26,8 @@ pub(super) async fn workers(state: &ApiState, caller: &Caller) -> Result<Okay<Wo
         started_at: row.started_at.into(),
         calls: row.calls,
         builds: row.builds,
+        toolchains: row.toolchains,
+        degraded: row.degraded,
     };
     let workers = queue::workers(&state.db).await?;
     Ok(Okay::new(Workers { workers: workers.into_iter().map(worker).collect() }))

@@ -3,7 +3,7 @@
 use shared::store::{account, call, function};
 
 use super::views::{Usage, Used};
-use crate::{ApiState, answer::Okay, auth::Caller, problem::Problem};
+use crate::{ApiState, answer::Okay, auth::Caller, limits::Allowance, problem::Problem};
 
 pub(super) async fn usage(state: &ApiState, caller: &Caller) -> Result<Okay<Usage>, Problem> {
     let tenant = caller.actor.tenant;
@@ -17,6 +17,9 @@ pub(super) async fn usage(state: &ApiState, caller: &Caller) -> Result<Okay<Usag
         plan,
         functions: Used { used: functions, limit: limits.functions },
         concurrent_executions: Used { used: running, limit: limits.concurrent_executions },
+        requests_per_minute: caller
+            .allowance
+            .map(|Allowance { limit, remaining, .. }| Used { used: limit - remaining, limit }),
         timeout: limits.timeout_seconds,
         memory: limits.memory_mib,
     }))

@@ -1,7 +1,7 @@
 //! How overviews look from outside.
 
 use serde_json::{Value, json};
-use shared::domain::{ExecutionId, FunctionId, Plan, ProjectId};
+use shared::domain::{BuildId, ExecutionId, FunctionId, Plan, ProjectId, VersionId, VersionNumber};
 
 use crate::{
     executions::views::EXECUTION,
@@ -20,7 +20,7 @@ view! {
 view! {
     /// One thing that was found.
     Found {
-        /// `project`, `function` or `execution`.
+        /// `project`, `function`, `version`, `build` or `execution`.
         kind: &'static str = "execution",
         /// Its id.
         id: String = EXECUTION,
@@ -38,6 +38,17 @@ impl Found {
         Self { kind: "function", id: id.to_string(), link: format!("/api/v1/functions/{id}") }
     }
 
+    /// A version is looked at through its source.
+    pub(super) fn version(id: VersionId, of: FunctionId, number: VersionNumber) -> Self {
+        let link = format!("/api/v1/functions/{of}/versions/{number}/source");
+        Self { kind: "version", id: id.to_string(), link }
+    }
+
+    pub(super) fn build(id: BuildId, of: FunctionId) -> Self {
+        let link = format!("/api/v1/functions/{of}/builds/{id}");
+        Self { kind: "build", id: id.to_string(), link }
+    }
+
     pub(super) fn execution(id: ExecutionId) -> Self {
         let link = format!("/api/v1/functions/executions/{id}");
         Self { kind: "execution", id: id.to_string(), link }
@@ -53,6 +64,8 @@ view! {
         functions: Used = json!({ "used": 3, "limit": 10 }),
         /// Calls that run at this moment.
         concurrent_executions: Used = json!({ "used": 1, "limit": 10 }),
+        /// Requests of this minute, this one included; null where they are not limited.
+        requests_per_minute: Option<Used> = json!({ "used": 7, "limit": 100 }),
         /// Longest a call may take, in seconds.
         timeout: u32 = 30,
         /// Most memory a call may hold, in MiB.
@@ -115,6 +128,10 @@ view! {
         calls: u64 = 4,
         /// Builds that it runs.
         builds: u64 = 1,
+        /// What it can build with.
+        toolchains: Vec<String> = json!(["go1.27.3", "rustc 1.95.0"]),
+        /// Layers of isolation that it does without; empty as it should be.
+        degraded: Vec<String> = json!([]),
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::{fmt, str::FromStr, time};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use shared::domain::{
-    ExecutionId, ExecutionStatus, FunctionId, FunctionPart, FunctionStatus, IdCursor, IdError,
-    Level, LogCursor, OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId, UserId,
-    VersionNumber, Window, check_length,
+    BuildId, ExecutionId, ExecutionStatus, FunctionId, FunctionPart, FunctionStatus, IdCursor,
+    IdError, Level, LogCursor, OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId,
+    UserId, VersionId, VersionNumber, Window, check_length,
 };
 
 use crate::{
@@ -69,13 +68,13 @@ impl Parameter for u32 {
     }
 }
 
-/// Behind the version of this number; opaque like every cursor.
+/// Behind the version of this number; opaque to callers like every cursor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VersionCursor(pub(crate) VersionNumber);
 
 impl fmt::Display for VersionCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64.encode(self.0.to_string()))
+        write!(f, "v{}", self.0)
     }
 }
 
@@ -83,15 +82,14 @@ impl FromStr for VersionCursor {
     type Err = PageError;
 
     fn from_str(text: &str) -> Result<Self, PageError> {
-        let bytes = BASE64.decode(text).map_err(|_| PageError::Cursor)?;
-        let number = std::str::from_utf8(&bytes).map_err(|_| PageError::Cursor)?;
+        let number = text.strip_prefix('v').ok_or(PageError::Cursor)?;
         number.parse().map(Self).map_err(|_| PageError::Cursor)
     }
 }
 
 impl Shape for VersionCursor {
     fn schema() -> MetaSchemaRef {
-        inline(MetaSchema::new("string"))
+        inline(pattern("^v[1-9][0-9]{0,8}$"))
     }
 }
 
@@ -101,10 +99,7 @@ pub(crate) struct Duration(pub(crate) time::Duration);
 
 impl Shape for Duration {
     fn schema() -> MetaSchemaRef {
-        inline(MetaSchema {
-            pattern: Some("^[0-9]{1,6}(ms|s)$".to_owned()),
-            ..MetaSchema::new("string")
-        })
+        inline(pattern("^[1-9][0-9]{0,5}(ms|s)$"))
     }
 }
 
@@ -117,7 +112,9 @@ impl Parameter for Duration {
             Some(digits) => (digits, 1),
             None => (text.strip_suffix('s').ok_or_else(malformed)?, 1000),
         };
-        let amount: u32 = digits.parse().map_err(|_| malformed())?;
+        // Six digits at most, none of them idle.
+        let is_plain = |amount: &u32| amount.to_string() == digits && digits.len() <= 6;
+        let amount: u32 = digits.parse().ok().filter(is_plain).ok_or_else(malformed)?;
         Ok(Self(time::Duration::from_millis(u64::from(amount) * unit_ms)))
     }
 }
@@ -133,7 +130,7 @@ impl Wait {
 
 impl Shape for Wait {
     fn schema() -> MetaSchemaRef {
-        Duration::schema()
+        inline(pattern("^((0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|60000)ms|(0|[1-9]|[1-5][0-9]|60)s)$"))
     }
 }
 
@@ -224,11 +221,17 @@ impl Parameter for Prefer {
     }
 }
 
+fn pattern(pattern: &str) -> MetaSchema {
+    MetaSchema { pattern: Some(pattern.to_owned()), ..MetaSchema::new("string") }
+}
+
 /// An id of anything that can be looked up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnyId {
     Project(ProjectId),
     Function(FunctionId),
+    Version(VersionId),
+    Build(BuildId),
     Execution(ExecutionId),
     Request(RequestId),
 }
@@ -240,6 +243,8 @@ impl FromStr for AnyId {
         match text.split_once('-') {
             Some((ProjectId::PREFIX, _)) => text.parse().map(Self::Project),
             Some((FunctionId::PREFIX, _)) => text.parse().map(Self::Function),
+            Some((VersionId::PREFIX, _)) => text.parse().map(Self::Version),
+            Some((BuildId::PREFIX, _)) => text.parse().map(Self::Build),
             Some((ExecutionId::PREFIX, _)) => text.parse().map(Self::Execution),
             _ => text.parse().map(Self::Request),
         }
@@ -248,7 +253,8 @@ impl FromStr for AnyId {
 
 impl Shape for AnyId {
     fn schema() -> MetaSchemaRef {
-        String::schema()
+        const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+        inline(pattern(&format!("^(proj|func|ver|build|exec|req)-{UUID}$")))
     }
 }
 

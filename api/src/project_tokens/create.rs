@@ -16,10 +16,9 @@ use crate::{
     permission::Action,
     problem::Problem,
     projects,
+    shape::Days,
     shape::Timestamp,
 };
-
-const MAX_DAYS: u32 = 3650;
 
 pub(super) async fn create(
     state: &ApiState,
@@ -29,17 +28,13 @@ pub(super) async fn create(
 ) -> Result<Created<TokenCreated>, Problem> {
     let found = projects::find(state, caller, project, Action::ManageTokens).await?;
     Action::ManageTokens.within(found.role, new.role)?;
-    if let Some(days) = new.expires_in_days.filter(|days| !(1..=MAX_DAYS).contains(days)) {
-        let message = format!("is {days}; 1 to {MAX_DAYS} are allowed");
-        return Err(Problem::invalid_field("expires_in_days", message));
-    }
     let ticket = Ticket::new(PROJECT_TOKEN);
     let row = project_token::NewToken {
         project,
         name: &new.name,
         role: new.role,
         token_sha256: ticket.sha256,
-        days: new.expires_in_days,
+        days: new.expires_in_days.map(|Days(days)| days),
     };
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let created = project_token::create(&mut tx, caller.actor, row).await?;

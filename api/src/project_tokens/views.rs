@@ -5,7 +5,7 @@ use shared::{
     store::project_token,
 };
 
-use crate::shape::{Timestamp, body, view};
+use crate::shape::{Days, Timestamp, body, view};
 
 const ID: &str = "tok-019b5a3c-3c4d-7e5f-9a6b-7c8d9e0f1a2b";
 const USER: &str = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70";
@@ -18,7 +18,7 @@ body! {
         /// What it may do; at most what you may.
         role: Role = "member",
         /// How many days it is good: 1 to 3650; until it is revoked when left out.
-        expires_in_days: Option<u32> = 90,
+        expires_in_days: Option<Days<3650>> = 90,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
@@ -9,15 +10,15 @@ use shared::{
     domain::{
         CallbackUrl, Description, Email, FunctionId, FunctionName, JsonText, NetworkAccess,
         PersonName, ProjectId, ProjectName, Reason, Role, Runtime, TenantId, TokenName, Trigger,
-        VersionNumber,
+        VersionNumber, check_length,
     },
 };
 
-use super::{Members, Shape};
+use super::{Members, Shape, inline};
 use crate::{problem::Problem, resource::Resource};
 
-/// Longest secret that is looked at, in bytes: hashing and decoding must stay cheap.
-pub(crate) const MAX_SECRET_BYTES: usize = 1024;
+/// Longest secret that is looked at: hashing and decoding must stay cheap.
+pub(crate) const MAX_SECRET_CHARS: usize = 1024;
 
 /// Unknown fields that an answer lists: a body of nothing else must not make an answer as large.
 const MAX_UNKNOWN: usize = 16;
@@ -174,6 +175,29 @@ impl Field for u32 {
     }
 }
 
+/// A whole number of days, from 1 to `MOST`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Days<const MOST: u32>(pub(crate) u32);
+
+impl<const MOST: u32> Shape for Days<MOST> {
+    fn schema() -> MetaSchemaRef {
+        inline(MetaSchema {
+            minimum: Some(1.0),
+            maximum: Some(f64::from(MOST)),
+            ..MetaSchema::new_with_format("integer", "int32")
+        })
+    }
+}
+
+impl<const MOST: u32> Field for Days<MOST> {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        match u32::read(json)? {
+            days @ 1.. if days <= MOST => Ok(Self(days)),
+            days => Err(Refusal::Invalid(format!("is {days}; 1 to {MOST} are allowed"))),
+        }
+    }
+}
+
 impl Field for String {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
         serde_json::from_str(json.get())
@@ -184,12 +208,9 @@ impl Field for String {
 impl Field for Secret {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
         let text = String::read(json)?;
-        match text.len() {
-            0 => Err(Refusal::invalid("must not be empty")),
-            1..=MAX_SECRET_BYTES => Ok(Self::new(text)),
-            bytes => Err(Refusal::Invalid(format!(
-                "is {bytes} bytes long; at most {MAX_SECRET_BYTES} are allowed"
-            ))),
+        match check_length(&text, MAX_SECRET_CHARS) {
+            Ok(()) => Ok(Self::new(text)),
+            Err(wrong) => Err(Refusal::invalid(wrong)),
         }
     }
 }

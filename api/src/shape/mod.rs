@@ -8,7 +8,7 @@ mod schema;
 mod timestamp;
 
 pub(crate) use declare::{body, shape, view};
-pub(crate) use field::{Body, Field, FieldError, Fields, MAX_SECRET_BYTES, Refusal};
+pub(crate) use field::{Body, Days, Field, FieldError, Fields, MAX_SECRET_CHARS, Refusal};
 pub(crate) use members::Members;
 pub(crate) use schema::{Property, Shape, StringMap, inline, object};
 pub(crate) use timestamp::Timestamp;

@@ -15,7 +15,7 @@ use shared::{
     },
 };
 
-use super::MAX_SECRET_BYTES;
+use super::MAX_SECRET_CHARS;
 
 /// A value that has a place in the OpenAPI document.
 pub(crate) trait Shape {
@@ -136,20 +136,25 @@ shapes! {
     u64 => integer("int64");
     JsonText => MetaSchema::ANY;
     Secret => MetaSchema {
-        max_length: Some(MAX_SECRET_BYTES),
+        min_length: Some(1),
+        max_length: Some(MAX_SECRET_CHARS),
         ..MetaSchema::new_with_format("string", "password")
     };
-    Email => text(Email::MAX_CHARS);
-    PersonName => text(PersonName::MAX_CHARS);
-    ProjectName => text(ProjectName::MAX_CHARS);
-    TokenName => text(TokenName::MAX_CHARS);
-    Description => MetaSchema { min_length: None, ..text(Description::MAX_CHARS) };
+    Email => MetaSchema { pattern: Some(address()), ..text(Email::MAX_CHARS) };
+    PersonName => one_line(PersonName::MAX_CHARS);
+    ProjectName => one_line(ProjectName::MAX_CHARS);
+    TokenName => one_line(TokenName::MAX_CHARS);
+    Description => MetaSchema {
+        min_length: None,
+        pattern: Some(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$".to_owned()),
+        ..text(Description::MAX_CHARS)
+    };
     FunctionName => MetaSchema {
         pattern: Some("^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$".to_owned()),
         ..text(FunctionName::MAX_CHARS)
     };
     Runtime => MetaSchema {
-        pattern: Some("^(go1\\.(0|[1-9][0-9]*)|rust)$".to_owned()),
+        pattern: Some("^(go1\\.(0|[1-9][0-9]{0,2})|rust)$".to_owned()),
         ..MetaSchema::new("string")
     };
     PageSize => MetaSchema {
@@ -157,10 +162,10 @@ shapes! {
         maximum: Some(f64::from(PageSize::MAX)),
         ..integer("int32")
     };
-    IdCursor => MetaSchema::new("string");
-    LogCursor => MetaSchema::new("string");
+    IdCursor => base64(21, "AQgw");
+    LogCursor => base64(42, "AEIMQUYcgkosw048");
     VersionNumber => MetaSchema {
-        pattern: Some("^[1-9][0-9]{0,9}$".to_owned()),
+        pattern: Some("^[1-9][0-9]{0,8}$".to_owned()),
         ..MetaSchema::new("string")
     };
     UserId => id(UserId::PREFIX);
@@ -200,6 +205,28 @@ fn integer(format: &'static str) -> MetaSchema {
 
 fn text(max_chars: usize) -> MetaSchema {
     MetaSchema { min_length: Some(1), max_length: Some(max_chars), ..MetaSchema::new("string") }
+}
+
+/// No control characters, and no white space at either end.
+fn one_line(max_chars: usize) -> MetaSchema {
+    let pattern = format!(r"^[^\s{CONTROL}]([^{CONTROL}]*[^\s{CONTROL}])?$");
+    MetaSchema { pattern: Some(pattern), ..text(max_chars) }
+}
+
+/// Control characters, as a part of a class of a pattern.
+const CONTROL: &str = r"\x00-\x1f\x7f-\x9f";
+
+/// What is certain of an e-mail address: see [`Email`].
+fn address() -> String {
+    let none = format!(r"\s@{CONTROL}");
+    let label = format!(r"[^{none}.\-]([^{none}.]*[^{none}.\-])?");
+    format!(r"^[^{none}]+@{label}(\.{label})*$")
+}
+
+/// Bytes in URL-safe base64 without padding: so many characters, and a last one that is cut short.
+fn base64(whole_chars: usize, last: &str) -> MetaSchema {
+    let pattern = format!("^[A-Za-z0-9_-]{{{whole_chars}}}[{last}]$");
+    MetaSchema { pattern: Some(pattern), ..MetaSchema::new("string") }
 }
 
 fn id(prefix: &str) -> MetaSchema {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::datetime};
 
 use super::{Field, Refusal, Shape, inline};
 use crate::params::Parameter;
@@ -14,6 +14,9 @@ use crate::params::Parameter;
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Timestamp(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
+
+/// The last moment that has four digits for its year.
+const LAST: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 impl Timestamp {
     /// The moment itself.
@@ -29,11 +32,9 @@ impl FromStr for Timestamp {
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
             Refusal::invalid("must be a moment as RFC 3339 writes it, '2025-12-26T10:00:00Z'")
         })?;
-        // What the database can hold, and no more.
-        match moment.checked_to_offset(UtcOffset::UTC) {
-            Some(moment) if (1970..=9999).contains(&moment.year()) => Ok(Self(moment)),
-            _ => Err(Refusal::invalid("must lie between the years 1970 and 9999")),
-        }
+        // Ids and rows hold no moment before 1970; what is asked for then is what came first.
+        let moment = moment.checked_to_offset(UtcOffset::UTC).unwrap_or(LAST);
+        Ok(Self(moment.clamp(OffsetDateTime::UNIX_EPOCH, LAST)))
     }
 }
 

@@ -1,10 +1,12 @@
 //! The OpenAPI document is kept, complete, and true about who must show a token.
 
+use std::sync::LazyLock;
+
 use hyper::Method;
 use serde_json::Value;
 use shared::domain::{BuildId, ExecutionId, FunctionId, InvitationId, ProjectId, TokenId, UserId};
 
-use crate::harness::App;
+use crate::harness::{App, Reply};
 
 /// Endpoints that need no token.
 const OPEN: [&str; 5] = [
@@ -15,8 +17,32 @@ const OPEN: [&str; 5] = [
     "get /ready",
 ];
 
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&api::openapi()).unwrap());
+
 pub(crate) fn document() -> Value {
-    serde_json::from_str(&api::openapi()).unwrap()
+    DOCUMENT.clone()
+}
+
+/// What the document says of a request; None when it knows no such path or method.
+pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static Value> {
+    let segments = |path: &str| path.trim_end_matches('/').split('/').count();
+    let fits = |template: &str| {
+        let mut pairs = template.split('/').zip(path.split('/'));
+        segments(template) == segments(path)
+            && pairs.all(|(part, given)| part.starts_with('{') || part == given)
+    };
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let fitting = paths.iter().filter(|(template, _)| fits(template));
+    let (_, methods) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
+    methods.get(method.as_str().to_lowercase())
+}
+
+/// Checks that an answer has a status that the document names.
+#[track_caller]
+pub(crate) fn assert_documented(operation: Option<&Value>, reply: &Reply) {
+    let Some(operation) = operation else { return };
+    let documented = &operation["responses"][reply.status.as_str()];
+    assert!(!documented.is_null(), "undocumented for {}: {reply:?}", operation["operationId"]);
 }
 
 /// Every endpoint of the document: method, path, description.
@@ -85,22 +111,25 @@ fn every_endpoint_has_examples_and_error_answers() {
         if let Some(body) = endpoint.get("requestBody") {
             assert!(has_example(&document, body), "{name}: the request has no example");
         }
-        for (status, answer) in endpoint["responses"].as_object().unwrap() {
+        let answers = endpoint["responses"].as_object().unwrap();
+        for (status, answer) in answers {
+            let answer = resolved(&document, answer);
             assert!(has_example(&document, answer), "{name}: {status} has no example");
+            assert!(answer["headers"]["X-Request-Id"].is_object(), "{name}: {status}");
         }
-        if path != "/health" {
-            for range in ["4XX", "5XX"] {
-                assert!(endpoint["responses"].get(range).is_some(), "{name} without {range}");
-            }
-        }
+        assert!(answers.contains_key("400"), "{name} without 400");
     }
 }
 
 fn has_example(document: &Value, described: &Value) -> bool {
-    let schema = &described["content"]["application/json"]["schema"];
-    let schema = match schema["$ref"].as_str() {
+    let content = &described["content"]["application/json"];
+    resolved(document, &content["schema"])["example"].is_object() || content["example"].is_object()
+}
+
+/// What a reference stands for; anything else is itself.
+fn resolved<'a>(document: &'a Value, described: &'a Value) -> &'a Value {
+    match described["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
-        None => schema,
-    };
-    schema["example"].is_object()
+        None => described,
+    }
 }

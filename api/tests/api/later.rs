@@ -99,7 +99,6 @@ async fn when_a_call_starts_is_checked() {
         (json!({ "run_at": "tomorrow" }), "run_at"),
         (json!({ "run_at": "2026-01-01" }), "run_at"),
         (json!({ "run_at": "9999-12-31T23:59:59-12:00" }), "run_at"),
-        (json!({ "run_at": "0001-01-01T00:00:00Z" }), "run_at"),
         (json!({ "run_at": 1 }), "run_at"),
     ];
     for (body, field) in cases {

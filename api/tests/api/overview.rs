@@ -45,6 +45,7 @@ async fn usage_queue_workers_and_server_are_shown() {
     let usage = app.get("/api/v1/usage", &owner.token).await.data();
     assert_eq!(usage["functions"], json!({ "used": 1, "limit": 10 }));
     assert_eq!(usage["concurrent_executions"], json!({ "used": 1, "limit": 10 }));
+    assert!(usage["requests_per_minute"].is_null(), "nothing is limited here: {usage}");
     let queue = app.get("/api/v1/queue", &owner.token).await.data();
     let calls = &queue["classes"][1];
     assert_eq!(
@@ -54,10 +55,33 @@ async fn usage_queue_workers_and_server_are_shown() {
     let workers = app.get("/api/v1/workers", &owner.token).await.data();
     let busy = workers["workers"].as_array().unwrap().iter().find(|it| it["calls"] == 1).unwrap();
     assert_eq!((&busy["name"], &busy["alive"]), (&json!("test"), &json!(true)));
+    assert_eq!(busy["toolchains"], json!(["go1.99", "rust"]));
+    assert_eq!(busy["degraded"], json!([]));
     let info = app.get("/api/v1/info", &owner.token).await.data();
     assert_eq!((&info["version"], &info["max_timeout"]), (&json!("0.0.0"), &json!(300)));
 
     let stranger = app.register("stranger@example.com").await;
     let queue = app.get("/api/v1/queue", &stranger.token).await.data();
     assert!(queue["classes"].as_array().unwrap().iter().all(|class| class["ready"] == 0));
+}
+
+#[tokio::test]
+async fn versions_and_builds_are_found_by_their_ids_and_by_nobody_else() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let function = app.active_function(&owner, "hello").await;
+    let details = app.get(&format!("{FUNCTIONS}/{function}"), &owner.token).await.data();
+    let build = text(&details["build"]["build_id"]);
+    let version: uuid::Uuid = sqlx::query_scalar("select id from function_version")
+        .fetch_one(&app.database.pool().await)
+        .await
+        .unwrap();
+    let stranger = app.register("stranger@example.com").await;
+    for (kind, id) in [("build", build), ("version", format!("ver-{version}"))] {
+        let path = format!("/api/v1/lookup/{id}");
+        let found = app.get(&path, &owner.token).await.data()["found"][0].clone();
+        assert_eq!((&found["kind"], &found["id"]), (&json!(kind), &json!(id)));
+        app.get(&text(&found["link"]), &owner.token).await.data();
+        app.get(&path, &stranger.token).await.assert_error(404, "NOT_FOUND");
+    }
 }

@@ -45,7 +45,9 @@ async fn a_tenant_gets_the_requests_of_its_plan_and_is_told_how_many_are_left() 
     assert_eq!(error["details"]["limit"], 5);
     assert_eq!(header(&refused, "ratelimit-remaining"), 0);
     assert!((1..=60).contains(&header(&refused, "retry-after")));
-    assert_eq!(app.get(ME, &bob.token).await.status, 200, "another tenant is not held up");
+    let usage = app.get("/api/v1/usage", &bob.token).await.data();
+    let first_of_bob = serde_json::json!({ "used": 1, "limit": 5 });
+    assert_eq!(usage["requests_per_minute"], first_of_bob, "another tenant is not held up");
     let health = app.call(hyper::Method::GET, "/health", None, None).await;
     assert!(!health.headers.contains_key("ratelimit-limit"));
 }

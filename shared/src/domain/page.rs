@@ -90,8 +90,10 @@ pub struct LogCursor {
 
 impl fmt::Display for LogCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(40);
-        bytes.extend(self.at.unix_timestamp_nanos().to_be_bytes());
+        let mut bytes = Vec::with_capacity(32);
+        // Until the year 2262.
+        let nanos = i64::try_from(self.at.unix_timestamp_nanos()).unwrap_or(i64::MAX);
+        bytes.extend(nanos.to_be_bytes());
         bytes.extend(self.execution.as_bytes());
         bytes.extend(self.attempt.to_be_bytes());
         bytes.extend(self.seq.to_be_bytes());
@@ -104,12 +106,12 @@ impl FromStr for LogCursor {
 
     fn from_str(text: &str) -> Result<Self, PageError> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| PageError::Cursor)?;
-        let (at, rest) = bytes.split_first_chunk::<16>().ok_or(PageError::Cursor)?;
+        let (at, rest) = bytes.split_first_chunk::<8>().ok_or(PageError::Cursor)?;
         let (execution, rest) = rest.split_first_chunk::<16>().ok_or(PageError::Cursor)?;
         let (attempt, rest) = rest.split_first_chunk::<4>().ok_or(PageError::Cursor)?;
         let seq = <&[u8; 4]>::try_from(rest).map_err(|_| PageError::Cursor)?;
         Ok(Self {
-            at: OffsetDateTime::from_unix_timestamp_nanos(i128::from_be_bytes(*at))
+            at: OffsetDateTime::from_unix_timestamp_nanos(i64::from_be_bytes(*at).into())
                 .map_err(|_| PageError::Cursor)?,
             execution: Uuid::from_bytes(*execution),
             attempt: i32::from_be_bytes(*attempt),
@@ -141,8 +143,6 @@ mod tests {
             assert_eq!(bad.parse::<IdCursor>(), Err(PageError::Cursor), "{bad}");
             assert_eq!(bad.parse::<LogCursor>(), Err(PageError::Cursor), "{bad}");
         }
-        let never = BASE64_URL_SAFE_NO_PAD.encode([0x7f; 40]);
-        assert_eq!(never.parse::<LogCursor>(), Err(PageError::Cursor), "a time beyond all times");
     }
 
     #[test]

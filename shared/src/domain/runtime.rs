@@ -50,12 +50,12 @@ impl FromStr for Runtime {
     }
 }
 
-/// The N of `go1.N`: digits only, without leading zeros, so that one version has one spelling.
+/// The N of `go1.N`: three digits at most, without leading zeros, so that one version has one spelling.
 fn go_minor(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("go1.")?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = digits.len() > 1 && digits.starts_with('0');
-    if plain && !leading_zero { digits.parse().ok() } else { None }
+    if plain && !leading_zero && digits.len() <= 3 { digits.parse().ok() } else { None }
 }
 
 impl fmt::Display for Runtime {

@@ -75,6 +75,10 @@ pub struct WorkerSession {
     pub calls: u64,
     /// Builds that it runs.
     pub builds: u64,
+    /// What it can build with, as the toolchains say it.
+    pub toolchains: Vec<String>,
+    /// Layers of isolation that it was allowed to start without.
+    pub degraded: Vec<String>,
 }
 
 /// The workers, by name. Those that ended in order are not among them.
@@ -82,7 +86,9 @@ pub async fn workers(db: &Db) -> Result<Vec<WorkerSession>, StoreError> {
     let rows = sqlx::query!(
         r#"select l.worker, l.started_at, l.expires_at > now() as "alive!",
                   count(j.id) filter (where j.class < 2) as "calls!",
-                  count(j.id) filter (where j.class = 2) as "builds!"
+                  count(j.id) filter (where j.class = 2) as "builds!", l.degraded,
+                  array(select t.version from toolchain_offer t where t.worker = l.worker
+                        order by t.language) as "toolchains!"
            from q.lease l left join q.job j on j.lease_id = l.id
            group by l.id order by l.worker, l.id limit 1000"#
     )
@@ -96,6 +102,8 @@ pub async fn workers(db: &Db) -> Result<Vec<WorkerSession>, StoreError> {
             alive: row.alive,
             calls: row.calls.unsigned_abs(),
             builds: row.builds.unsigned_abs(),
+            toolchains: row.toolchains,
+            degraded: row.degraded,
         })
         .collect())
 }

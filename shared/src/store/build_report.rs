@@ -47,6 +47,22 @@ pub async fn find(
     read(tx, tenant, function, Some(id.0)).await
 }
 
+/// The function that a build belongs to.
+pub async fn function_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: BuildId,
+) -> Result<Option<FunctionId>, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select function_id from build where id = $1 and tenant_id = $2",
+        id.0,
+        tenant.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.map(FunctionId))
+}
+
 /// The build of the function's newest version.
 pub async fn latest(
     tx: &mut Tx,

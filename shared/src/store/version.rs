@@ -81,6 +81,23 @@ pub async fn find(
     row.map(VersionRow::read).transpose()
 }
 
+/// The function that a version belongs to, and its number there; None when it is not kept.
+pub async fn place(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: VersionId,
+) -> Result<Option<(FunctionId, VersionNumber)>, StoreError> {
+    let row = sqlx::query!(
+        "select function_id, number from function_version where id = $1 and tenant_id = $2",
+        id.0,
+        tenant.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let place = |row: (Uuid, i32)| Ok((FunctionId(row.0), function::number(row.1)?));
+    row.map(|row| place((row.function_id, row.number))).transpose()
+}
+
 /// The source of one version; None when there is none of this number, or no more.
 pub async fn source(
     tx: &mut Tx,

@@ -26,6 +26,7 @@ use shared::{
 use test_support::TestDatabase;
 use tokio::{net::TcpListener, sync::oneshot};
 
+use crate::document::{assert_documented, operation};
 pub(crate) use client::{Reply, send};
 
 /// Signs the tokens of every test server.
@@ -117,7 +118,11 @@ impl App {
             request = request.header("content-type", "application/json");
         }
         let body = body.map(Value::to_string).unwrap_or_default();
-        send(self.address, request.body(body).unwrap()).await
+        let request = request.body(body).unwrap();
+        let operation = operation(request.method(), request.uri().path());
+        let reply = send(self.address, request).await;
+        assert_documented(operation, &reply);
+        reply
     }
 
     pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: Value) -> Reply {

@@ -20,6 +20,7 @@ mod idempotency;
 mod invitations;
 mod isolation;
 mod later;
+mod many_rows;
 mod members;
 mod metrics;
 mod numbers;

@@ -234,12 +234,12 @@ fn idempotency_key() -> Value {
         "name": "Idempotency-Key",
         "in": "header",
         "required": false,
-        "description": "Chosen by the client, 1 to 255 printable characters, with or without quotes. \
+        "description": "Chosen by the client, 1 to 255 printable ASCII characters, with or without quotes. \
                         The same request with the same key within a day gets the first answer again; \
                         another request with the same key gets 422.",
         "schema": {
             "type": "string", "minLength": 1, "maxLength": 255,
-            "pattern": "^[!#-~]([ -~]*[!#-~])?$",
+            "pattern": "^(?!\"\"$)[ -~]*[!-~][ -~]*$",
         },
     })
 }

@@ -59,7 +59,8 @@ fn key_of(request: &Request) -> Result<Option<String>, Problem> {
     let text = given.to_str().unwrap_or_default().trim();
     // The draft standard quotes it; most clients do not.
     let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    if bare.is_empty() || bare.len() > MAX_KEY_CHARS {
+    let is_printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if bare.is_empty() || text.len() > MAX_KEY_CHARS || !is_printable {
         let message = format!("must have 1 to {MAX_KEY_CHARS} printable ASCII characters");
         return Err(Problem::invalid_field("idempotency-key", message));
     }

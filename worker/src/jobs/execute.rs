@@ -32,6 +32,8 @@ use crate::{
 
 /// Input and output of a call are at most this long.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
+/// Over which the kernel evens a core's share out.
+const CPU_QUOTA_PERIOD: Duration = Duration::from_millis(100);
 /// What is kept of a call's log.
 const MAX_LOG_BYTES: usize = 256 << 10;
 
@@ -207,8 +209,9 @@ fn try_number(job: &ClaimedJob) -> i16 {
 fn limits(call: &StartedExecution) -> Limits {
     Limits {
         wall_time: call.timeout,
-        // A call may keep one core busy for as long as it may run.
-        cpu_time: call.timeout,
+        // A call may keep one core busy for as long as it may run. What the quota lets it run ahead of
+        // that must not end it before its time.
+        cpu_time: call.timeout + CPU_QUOTA_PERIOD,
         cpu_millicores: 1000,
         memory_bytes: call.memory_bytes,
         pids: 64,

@@ -24,8 +24,10 @@ use crate::error::CommandError;
 /// Connections of an API to the database, beside the two for wake-ups. Statements are short, so few are
 /// enough; the database pays for each. An API and two workers stay below fifty.
 pub(crate) const API_CONNECTIONS: u32 = 16;
-/// The same of a worker, which has a third beside them, to beat.
-pub(crate) const WORKER_CONNECTIONS: u32 = 12;
+/// The same of a worker's calls; it has a third beside them, to beat, and more for its builds.
+const CALL_CONNECTIONS: u32 = 10;
+/// A build holds the lock of what it builds while it writes what came of it.
+const CONNECTIONS_PER_BUILD: u32 = 2;
 /// Requests that one API works on at once, most of which wait for a call to end; more are told to
 /// come again.
 const MAX_REQUESTS: usize = 2048;
@@ -158,9 +160,18 @@ pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, Com
     Ok(ArtifactStore::connect(&config.artifact_store, &config.s3).await?)
 }
 
-fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
+/// Connections of a worker to the database.
+pub(crate) fn worker_connections() -> u32 {
+    CALL_CONNECTIONS + CONNECTIONS_PER_BUILD * build_slots()
+}
+
+fn build_slots() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let slots = u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD);
+    u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD)
+}
+
+fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
+    let slots = build_slots();
     let places = places(settings);
     let cache_dir = settings.cache_dir.clone();
     BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }

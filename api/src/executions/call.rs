@@ -3,13 +3,13 @@
 
 use shared::{
     domain::{
-        BuildStatus, CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId,
-        FunctionStatus, JsonText, VersionNumber,
+        CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId, FunctionStatus, JsonText,
+        VersionNumber,
     },
     store::{
         Tx, build_report,
         call::{self, Accepted, Busy, NewCalls, Terms},
-        commit,
+        commit, execution_report,
         function::Function,
         version,
     },
@@ -76,7 +76,7 @@ impl<'a> Incoming<'a> {
         let id = self.function.id;
         let version = version::find(&mut self.tx, self.caller.actor.tenant, id, number).await?;
         let version = version.ok_or_else(|| versions::not_found(number))?;
-        if version.build_status != BuildStatus::Succeeded {
+        if !version.has_binary {
             return Err(versions::not_built(id, &version));
         }
         self.function.timeout_seconds = version.settings.timeout_seconds;
@@ -131,10 +131,24 @@ impl<'a> Incoming<'a> {
             drop(self.tx);
             return Err(refusal(self.state, self.caller, &self.function, mode).await?);
         };
-        commit(self.tx).await?;
+        if let Err(error) = commit(self.tx).await {
+            was_committed(self.state, self.caller, calls).await.map_err(|_| error)?;
+        }
         self.state.signals.jobs_pushed();
         Ok(accepted)
     }
+}
+
+/// After a COMMIT whose answer was lost. Who is told to try again although the calls are there makes
+/// them twice.
+async fn was_committed(
+    state: &ApiState,
+    caller: &Caller,
+    calls: &[(ExecutionId, JsonText)],
+) -> Result<(), Problem> {
+    let Some((id, _)) = calls.first() else { return Ok(()) };
+    let status = execution_report::status(&state.db, caller.actor.tenant, *id).await?;
+    status.map(drop).ok_or_else(|| Problem::internal("it was not committed"))
 }
 
 /// Says why nothing was accepted.

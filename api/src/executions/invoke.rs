@@ -106,9 +106,14 @@ pub(super) async fn invoke(
     let gone = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));
     let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
-    let execution = get::when_final(state, caller, execution_id, watch, deadline).await?;
+    let ended = get::when_final(state, caller, execution_id, watch, deadline).await;
     gone.into_iter().for_each(CancelWhenGone::stayed);
-    Ok(Invoked::Done(answer(execution, how.log_tail)?))
+    match ended {
+        Ok(execution) => Ok(Invoked::Done(answer(execution, how.log_tail)?)),
+        // "Try again" would be said of a call that was accepted, and make it twice.
+        Err(problem) if problem.code == ErrorCode::Overloaded => Err(goes_on(execution_id)),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Cancels an execution when it is dropped: the server drops the handling of a request whose caller
@@ -145,6 +150,12 @@ impl Drop for CancelWhenGone {
     }
 }
 
+/// The answer when the wait is over before the call.
+fn goes_on(id: ExecutionId) -> Problem {
+    let message = format!("the call goes on; see GET {}", call::location(id));
+    Problem::new(ErrorCode::FuncExecTimeout, message).with("execution_id", id.to_string())
+}
+
 /// The output of an execution that completed; of any other, what became of it.
 fn answer(execution: Execution, log_tail: Option<LineCount>) -> Result<Okay<Called>, Problem> {
     let (id, status) = (execution.summary.id, execution.summary.status);
@@ -159,12 +170,9 @@ fn answer(execution: Execution, log_tail: Option<LineCount>) -> Result<Okay<Call
         (ExecutionStatus::Failed | ExecutionStatus::Cancelled, reason) => {
             failure(execution, reason, log_tail)
         }
-        (ExecutionStatus::Pending | ExecutionStatus::Running, _) => Problem::new(
-            ErrorCode::FuncExecTimeout,
-            format!("the call goes on; see GET {}", call::location(id)),
-        )
-        .with("execution_id", id.to_string())
-        .with("status", status.as_str()),
+        (ExecutionStatus::Pending | ExecutionStatus::Running, _) => {
+            goes_on(id).with("status", status.as_str())
+        }
     };
     problem.headers.push((EXECUTION_ID, id.to_string()));
     problem.headers.push((EXECUTED_VERSION, version.clone()));

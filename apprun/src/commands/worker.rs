@@ -27,7 +27,7 @@ pub(super) async fn run(
     };
     let artifacts = wiring::open_artifacts(&config).await?;
     let backbone =
-        wiring::Backbone::connect(wiring::database_url(&config)?, wiring::WORKER_CONNECTIONS)
+        wiring::Backbone::connect(wiring::database_url(&config)?, wiring::worker_connections())
             .await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());

@@ -159,7 +159,13 @@ impl Signals {
         // One each, so that a hint is kept for a watcher that is not waiting at this moment.
         let wake = Arc::new(Notify::new());
         lock(&self.shared.watchers).entry(subject).or_default().push(wake.clone());
-        Watch { subject, wake, shared: self.shared.clone(), next_look: FIRST_LOOK }
+        Watch {
+            subject,
+            wake,
+            shared: self.shared.clone(),
+            next_look: FIRST_LOOK,
+            was_hinted: false,
+        }
     }
 }
 
@@ -173,6 +179,7 @@ pub struct Watch {
     wake: Arc<Notify>,
     shared: Arc<Shared>,
     next_look: Duration,
+    was_hinted: bool,
 }
 
 impl Watch {
@@ -181,10 +188,19 @@ impl Watch {
     pub async fn changed(&mut self, deadline: Instant) -> bool {
         let look_at = Instant::now() + self.next_look;
         self.next_look = (self.next_look * 2).min(SLOWEST_LOOK);
+        self.was_hinted = false;
         tokio::select! {
-            () = self.wake.notified() => true,
+            () = self.wake.notified() => {
+                self.was_hinted = true;
+                true
+            }
             () = tokio::time::sleep_until(look_at.min(deadline)) => look_at < deadline,
         }
+    }
+
+    /// Whether it was a hint that ended the last wait: the row is final then, as good as always.
+    pub const fn was_hinted(&self) -> bool {
+        self.was_hinted
     }
 }
 

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, execution_report::plan_for_values};
 use crate::domain::{IdCursor, PageSize, RequestId, TenantId, UserId};
 
 /// One thing that somebody did.
@@ -99,6 +99,7 @@ pub async fn list(
 ) -> Result<Vec<Recorded>, StoreError> {
     let behind = behind.map(|cursor| i64::try_from(cursor.0.as_u128()).unwrap_or(i64::MAX));
     let mut tx = db.begin_for(tenant).await?;
+    plan_for_values(&mut tx).await?;
     let rows = sqlx::query!(
         "select id, at, actor_id, action, resource_id, request_id, remote_addr, user_agent
          from audit

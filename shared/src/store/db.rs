@@ -183,13 +183,13 @@ impl Db {
     /// keep what the version before them needs.
     pub async fn require_schema(&self) -> Result<(), StoreError> {
         // The table is sqlx's own, and missing where nothing was ever migrated.
-        let newest: Option<i64> =
-            sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
-                .fetch_one(&self.pool)
+        let run: Vec<i64> =
+            sqlx::query_scalar("select version from _sqlx_migrations where success")
+                .fetch_all(&self.pool)
                 .await
                 .map_err(|_| StoreError::OldSchema)?;
-        let wanted = MIGRATOR.iter().map(|migration| migration.version).max();
-        if newest >= wanted { Ok(()) } else { Err(StoreError::OldSchema) }
+        let all_run = MIGRATOR.iter().all(|migration| run.contains(&migration.version));
+        if all_run { Ok(()) } else { Err(StoreError::OldSchema) }
     }
 
     /// Starts a transaction.

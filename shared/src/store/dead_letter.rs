@@ -2,7 +2,7 @@
 //! executions themselves, marked until somebody has dealt with them: drives them again, as a new
 //! execution, or lets them be. An outcome is never rewritten. `execution_report` lists them.
 
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, execution_report::plan_for_values};
 use crate::{
     domain::{Cause, ExecutionId, FunctionId, ProjectId, Reason, TenantId},
     queue::{Class, JobKind, NewJob, push},
@@ -86,6 +86,7 @@ pub async fn matching(
     which: &Which,
     room: u32,
 ) -> Result<(Vec<ExecutionId>, u64), StoreError> {
+    plan_for_values(tx).await?;
     let ids = which.ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let rows = sqlx::query!(
         r#"select id, count(*) over () as "matched!"

@@ -2,7 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx, db::word, project::effective_role};
+use super::{
+    Db, StoreError, Tx, db::word, execution_report::plan_for_values, project::effective_role,
+};
 use crate::domain::{
     Actor, FunctionId, FunctionStatus, IdCursor, NetworkAccess, PageSize, ProjectId, Role,
     TenantId, Trigger, UserId, VersionNumber,
@@ -95,6 +97,7 @@ pub async fn list(
     size: PageSize,
 ) -> Result<Vec<Function>, StoreError> {
     let mut tx = db.begin_for(actor.tenant).await?;
+    plan_for_values(&mut tx).await?;
     let rows = sqlx::query_file_as!(
         Row,
         "src/store/function_list.sql",

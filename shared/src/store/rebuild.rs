@@ -45,7 +45,11 @@ async fn queue_unless_underway(tx: &mut Tx, version: VersionId) -> Result<Rebuil
         r#"select s.version_id,
                   exists (select from build b
                           where b.version_id = s.version_id
-                            and b.status in ('pending', 'running')) as "is_underway!"
+                            and b.status in ('pending', 'running')) as "is_underway!",
+                  -- It would fail again, for each call that waits.
+                  exists (select from build b
+                          where b.version_id = s.version_id and b.status = 'failed'
+                            and b.completed_at > now() - interval '10 minutes') as "failed_lately!"
          from function_version v
          join function_source s on s.version_id = coalesce(v.built_as, v.id)
          where v.id = $1"#,
@@ -56,6 +60,7 @@ async fn queue_unless_underway(tx: &mut Tx, version: VersionId) -> Result<Rebuil
     match source {
         None => Ok(Rebuild::Impossible),
         Some(source) if source.is_underway => Ok(Rebuild::Underway),
+        Some(source) if source.failed_lately => Ok(Rebuild::Impossible),
         Some(source) => {
             let (id, request) = (BuildId::new(), RequestId::new());
             sqlx::query!(

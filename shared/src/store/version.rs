@@ -27,6 +27,8 @@ pub struct Version {
     pub build: BuildId,
     /// How far that build is.
     pub build_status: BuildStatus,
+    /// Whether it can be called: one whose binary was lost is being built again while it serves.
+    pub has_binary: bool,
     /// Who asked for it.
     pub created_by: UserId,
     /// When.
@@ -139,6 +141,7 @@ pub(super) struct VersionRow {
     pub(super) serves: bool,
     pub(super) build_id: Uuid,
     pub(super) build_status: String,
+    pub(super) has_binary: bool,
     pub(super) created_by: Uuid,
     pub(super) created_at: OffsetDateTime,
 }
@@ -158,6 +161,7 @@ impl VersionRow {
             serves: self.serves,
             build: BuildId(self.build_id),
             build_status: word(&self.build_status)?,
+            has_binary: self.has_binary,
             created_by: UserId(self.created_by),
             created_at: self.created_at,
         })

@@ -4,7 +4,7 @@ select v.id, v.number, v.runtime, v.timeout_seconds, v.memory_mib, v.network, v.
        v.secret_names, v.max_concurrency, v.max_retries, v.retry_initial_delay_ms,
        v.retry_max_delay_ms, v.retry_backoff_factor, v.created_by, v.created_at,
        v.number is not distinct from f.current_version as "serves!",
-       b.id as build_id, b.status as build_status
+       b.id as build_id, b.status as build_status, v.artifact_key is not null as "has_binary!"
 from function f
 join function_version v on v.function_id = f.id
 join lateral (

@@ -46,6 +46,8 @@ struct Asked {
 /// How the database would carry out a list.
 async fn plan(app: &App, tenant: TenantId, asked: &Asked) -> String {
     let mut tx = app.db.begin_for(tenant).await.unwrap();
+    // As `plan_for_values` has it.
+    sqlx::query("set local enable_bitmapscan = off").execute(&mut *tx).await.unwrap();
     let statement = sqlx::AssertSqlSafe(format!("explain (format json) {LIST}"));
     let ended_badly = asked.status == Some(ExecutionStatus::Failed);
     let row = sqlx::query(statement)

@@ -283,9 +283,15 @@ pub async fn counts(
 }
 
 /// Conditions that were not given vanish from a plan made for the values at hand, and indexes fit;
-/// a plan made for all values has to keep them.
+/// a plan made for all values has to keep them. And lists want rows as an index orders them, not all of
+/// them sorted.
 pub(super) async fn plan_for_values(tx: &mut Tx) -> Result<(), StoreError> {
-    sqlx::query!("set local plan_cache_mode = force_custom_plan").execute(&mut **tx).await?;
+    sqlx::query!(
+        "select set_config('plan_cache_mode', 'force_custom_plan', true) as plans,
+                set_config('enable_bitmapscan', 'off', true) as bitmaps"
+    )
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -110,6 +110,7 @@ impl Backbone {
             call_limits: CallLimits::new(|plan| {
                 config.functions.limits_of(plan).concurrent_executions
             }),
+            payloads: config.functions.payloads,
             grace,
             callback_reach: config.callback_reach.clone(),
             egress: config.functions.allows_egress().then(|| self.egress(config)),

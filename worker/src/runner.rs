@@ -6,7 +6,7 @@ use compiler::Toolchains;
 use sandbox::{Conditions, Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
-    config::Retention,
+    config::{PayloadLimits, Retention},
     domain::{Reach, WorkerIdentity},
     metrics::Metrics,
     queue::{CallLimits, Signals},
@@ -49,6 +49,8 @@ pub struct Options {
     pub call_slots: u32,
     /// How many calls a tenant may have running at once, by plan.
     pub call_limits: CallLimits,
+    /// How much a call may say.
+    pub payloads: PayloadLimits,
     /// How long running jobs may go on after the worker was told to stop.
     pub grace: Duration,
     /// Which addresses callbacks may go to.
@@ -127,6 +129,7 @@ impl Worker {
             ),
             calls,
             egress,
+            payloads: options.payloads,
             builder: OnceCell::new(),
             secret_keys: options.secret_keys.clone(),
             metrics: options.metrics.clone(),

@@ -128,25 +128,13 @@ fn check_network(settings: &VersionSettings, config: &FunctionSettings) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use shared::config::PayloadLimits;
 
     use super::*;
 
     fn config(default_memory_mib: u32, max_memory_mib: u32) -> FunctionSettings {
-        let payloads = PayloadLimits {
-            input_bytes: 1,
-            output_bytes: 1,
-            log_bytes: 1,
-            source_bytes: 1,
-            archive_bytes: 1,
-            unpacked_bytes: 1,
-            source_files: 1,
-        };
         FunctionSettings {
-            binary_dir: PathBuf::new(),
-            temp_dir: PathBuf::new(),
+            temp_dir: None,
             default_timeout_seconds: 30,
             max_timeout_seconds: 300,
             default_memory_mib,
@@ -154,7 +142,7 @@ mod tests {
             max_concurrent: 100,
             egress: None,
             kept_versions: 10,
-            payloads,
+            payloads: PayloadLimits::default(),
         }
     }
 

@@ -112,7 +112,10 @@ fn start_spans(command: &str, config: &Config) -> Result<(), CommandError> {
 
 /// Settings that scripts may already carry and that no part of this version reads.
 fn warn_of_unused(config: &Config) {
-    let unused = [("nats_url", config.nats_url.is_some())];
+    let unused = [
+        ("nats_url", config.nats_url.is_some()),
+        ("functions.runtime.temp_dir", config.functions.temp_dir.is_some()),
+    ];
     for (key, _) in unused.iter().filter(|(_, is_set)| *is_set) {
         tracing::warn!("{key} is set but has no effect in this version");
     }

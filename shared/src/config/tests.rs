@@ -60,9 +60,9 @@ fn the_functions_chapter_reads_as_the_contract_writes_it() {
          {retention_days: 3}\n",
     );
     let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
-    let Config { functions, retention, .. } = Config::load(sources).unwrap();
-    assert_eq!(functions.binary_dir, PathBuf::from("/b"));
-    assert_eq!(functions.temp_dir, PathBuf::from("/t"));
+    let Config { functions, retention, artifact_store, .. } = Config::load(sources).unwrap();
+    assert_eq!(artifact_store, ArtifactLocation::Directory(PathBuf::from("/b")));
+    assert_eq!(functions.temp_dir, Some(PathBuf::from("/t")));
     assert_eq!(retention, Retention { logs: 3, ..Retention::default() });
     let paid = functions.limits_of(Plan::Paid);
     assert_eq!((paid.timeout_seconds, paid.memory_mib, paid.concurrent_executions), (20, 256, 7));

@@ -150,10 +150,8 @@ pub struct Config {
 /// The chapter `functions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSettings {
-    /// A worker's cache of compiled functions.
-    pub binary_dir: PathBuf,
-    /// Where calls and builds keep their files.
-    pub temp_dir: PathBuf,
+    /// Where calls and builds would keep their files; nothing reads it, they are kept in memory.
+    pub temp_dir: Option<PathBuf>,
     /// Seconds, for a function that says none.
     pub default_timeout_seconds: u32,
     /// Seconds, whatever the plan.
@@ -277,6 +275,7 @@ impl Config {
     fn read(values: &mut Values, home: &Home, s3: S3Settings) -> Self {
         let data_dir =
             values.optional("data_dir", directory).unwrap_or_else(|| absolute(".apprun"));
+        let binary_dir = values.optional("functions.runtime.binary_dir", directory);
         Self {
             database_url: values.secret("database_url", url(&["postgres", "postgresql"])),
             http_addr: values
@@ -299,14 +298,17 @@ impl Config {
                 .map(|endpoint| endpoint.expose().to_owned()),
             artifact_store: values
                 .optional("artifact_store", artifact_location)
-                .unwrap_or_else(|| ArtifactLocation::Directory(data_dir.join("artifacts"))),
+                .unwrap_or_else(|| {
+                    let beside = || data_dir.join("artifacts");
+                    ArtifactLocation::Directory(binary_dir.unwrap_or_else(beside))
+                }),
             s3,
             redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             callback_reach: values.optional("callback_allow", str::parse).unwrap_or_default(),
             postgres_bin: values.optional("postgres_bin", directory),
             retention: Retention::read(values),
-            functions: FunctionSettings::read(values, &data_dir),
+            functions: FunctionSettings::read(values),
             fetch: FetchSettings::read(values),
             compiler: CompilerSettings {
                 go_root: values.optional("compiler.go_root", directory),
@@ -337,14 +339,9 @@ impl FunctionSettings {
         }
     }
 
-    fn read(values: &mut Values, data_dir: &Path) -> Self {
+    fn read(values: &mut Values) -> Self {
         let settings = Self {
-            binary_dir: values
-                .optional("functions.runtime.binary_dir", directory)
-                .unwrap_or_else(|| data_dir.join("binaries")),
-            temp_dir: values
-                .optional("functions.runtime.temp_dir", directory)
-                .unwrap_or_else(|| data_dir.join("tmp")),
+            temp_dir: values.optional("functions.runtime.temp_dir", directory),
             default_timeout_seconds: values.number(
                 "functions.limits.default_timeout",
                 30,
@@ -382,19 +379,41 @@ impl FunctionSettings {
     }
 }
 
+impl Default for PayloadLimits {
+    /// As the contract states them.
+    fn default() -> Self {
+        const KIB: usize = 1024;
+        Self {
+            input_bytes: 1024 * KIB,
+            output_bytes: 1024 * KIB,
+            log_bytes: 256 * KIB,
+            source_bytes: 1024 * KIB,
+            archive_bytes: 10 * 1024 * KIB,
+            unpacked_bytes: 50 * 1024 * KIB,
+            source_files: 1000,
+        }
+    }
+}
+
 impl PayloadLimits {
     fn read(values: &mut Values) -> Self {
-        let mut bytes =
-            |key, default_kib| values.number(key, default_kib, 1..=MAX_PAYLOAD_KIB) as usize * 1024;
+        let usual = Self::default();
+        let as_number = |usual: usize| u32::try_from(usual).unwrap_or(u32::MAX);
+        let mut bytes = |key, usual: usize| {
+            values.number(key, as_number(usual / 1024), 1..=MAX_PAYLOAD_KIB) as usize * 1024
+        };
         Self {
-            input_bytes: bytes("functions.limits.max_input_kib", 1024),
-            output_bytes: bytes("functions.limits.max_output_kib", 1024),
-            log_bytes: bytes("functions.limits.max_log_kib", 256),
-            source_bytes: bytes("functions.limits.max_source_kib", 1024),
-            archive_bytes: bytes("functions.limits.max_archive_kib", 10 * 1024),
-            unpacked_bytes: bytes("functions.limits.max_unpacked_kib", 50 * 1024),
-            source_files: values.number("functions.limits.max_source_files", 1000, 1..=100_000)
-                as usize,
+            input_bytes: bytes("functions.limits.max_input_kib", usual.input_bytes),
+            output_bytes: bytes("functions.limits.max_output_kib", usual.output_bytes),
+            log_bytes: bytes("functions.limits.max_log_kib", usual.log_bytes),
+            source_bytes: bytes("functions.limits.max_source_kib", usual.source_bytes),
+            archive_bytes: bytes("functions.limits.max_archive_kib", usual.archive_bytes),
+            unpacked_bytes: bytes("functions.limits.max_unpacked_kib", usual.unpacked_bytes),
+            source_files: values.number(
+                "functions.limits.max_source_files",
+                as_number(usual.source_files),
+                1..=100_000,
+            ) as usize,
         }
     }
 }

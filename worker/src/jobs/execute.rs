@@ -9,6 +9,7 @@ use std::{
 use compiler::{FunctionResult, interpret};
 use sandbox::{Executable, Limits, Outcome, Program, Sandbox};
 use shared::{
+    config::PayloadLimits,
     domain::{ExecutionId, ExecutionStatus, NetworkAccess, Reason, TraceContext},
     queue::{self, ClaimedJob, SettleError},
     store::{
@@ -30,12 +31,8 @@ use crate::{
     pull::{Assignment, Trouble, through_trouble},
 };
 
-/// Input and output of a call are at most this long.
-const MAX_OUTPUT_BYTES: usize = 1 << 20;
 /// Over which the kernel evens a core's share out.
 const CPU_QUOTA_PERIOD: Duration = Duration::from_millis(100);
-/// What is kept of a call's log.
-const MAX_LOG_BYTES: usize = 256 << 10;
 
 pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Result<(), JobError> {
     let Assignment { job, held, stop, .. } = assignment;
@@ -57,7 +54,8 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
         }
         got => got?,
     };
-    let program = program(job, &call, binary, secrets, started_at, trace.run);
+    let limits = limits(&call, &services.payloads);
+    let program = program(job, &call, binary, secrets, started_at, trace.run, limits);
     let outcome = sandbox.run(program, stop).await?;
     trace.worked();
     if held.lost.is_cancelled() {
@@ -140,6 +138,7 @@ fn program(
     secrets: Vec<(String, String)>,
     started_at: SystemTime,
     trace: TraceContext,
+    limits: Limits,
 ) -> Program {
     let deadline = OffsetDateTime::from(started_at + call.timeout);
     let ours = [
@@ -161,7 +160,7 @@ fn program(
         stdin: call.input.clone().into_bytes(),
         files: Vec::new(),
         collect: None,
-        limits: limits(call),
+        limits,
     }
 }
 
@@ -206,7 +205,7 @@ fn try_number(job: &ClaimedJob) -> i16 {
     job.attempt + job.redeliveries
 }
 
-fn limits(call: &StartedExecution) -> Limits {
+fn limits(call: &StartedExecution, payloads: &PayloadLimits) -> Limits {
     Limits {
         wall_time: call.timeout,
         // A call may keep one core busy for as long as it may run. What the quota lets it run ahead of
@@ -215,8 +214,8 @@ fn limits(call: &StartedExecution) -> Limits {
         cpu_millicores: 1000,
         memory_bytes: call.memory_bytes,
         pids: 64,
-        stdout_bytes: MAX_OUTPUT_BYTES,
-        stderr_bytes: MAX_LOG_BYTES,
+        stdout_bytes: payloads.output_bytes,
+        stderr_bytes: payloads.log_bytes,
         open_files: 256,
         file_bytes: 64 << 20,
         disk_bytes: 64 << 20,

@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
+    config::PayloadLimits,
     domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
     metrics::Metrics,
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
@@ -39,6 +40,8 @@ pub(crate) struct Services {
     pub(crate) calls: Sandbox,
     /// Where calls with egress run, if they do here.
     pub(crate) egress: Option<Sandbox>,
+    /// How much a call may say.
+    pub(crate) payloads: PayloadLimits,
     /// What builds need, once it is ready.
     pub(crate) builder: OnceCell<Builder>,
     /// Open the secrets of functions.

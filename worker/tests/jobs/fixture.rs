@@ -6,7 +6,7 @@ use compiler::Places;
 use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
-    config::{FetchSettings, Retention, Secret},
+    config::{FetchSettings, PayloadLimits, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
         NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime,
@@ -167,6 +167,7 @@ impl Fixture {
             callback_reach: shared::domain::Reach::default(),
             egress: None,
             call_limits: CallLimits::default(),
+            payloads: PayloadLimits::default(),
             grace,
             retention: Retention::default(),
             kept_versions: 10,
@@ -181,6 +182,12 @@ impl Fixture {
             name: name.to_owned(),
             conditions: Conditions::default(),
         }
+    }
+
+    /// A worker whose calls may say this much.
+    pub(crate) async fn start_worker_with_payloads(&self, payloads: PayloadLimits) -> RunningWorker {
+        let options = self.options(self.database.url(), "test", Duration::from_secs(30)).await;
+        RunningWorker::start(Options { payloads, ..options }).await
     }
 
     /// A worker that finds no toolchain but Go.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shared::config::PayloadLimits;
+
 use crate::fixture::{FAILER, Fixture, HELLO, SLEEPER};
 
 #[tokio::test]
@@ -69,5 +71,43 @@ async fn a_failing_call_is_tried_again_as_its_policy_says_and_ends_as_a_dead_let
     assert_eq!(f.final_status("execution", id.0).await, "failed");
     let end = "select reason || ' ' || attempt || ' ' || dead_letter from execution where id = $1";
     assert_eq!(f.text(end, id.0).await.as_deref(), Some("function_error 3 true"));
+    worker.stop().await;
+}
+
+/// Says as much as it is asked for.
+const TALKER: &str = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+type Wish struct{ Output, Log int }
+
+func Handler(wish Wish) (string, error) {
+	fmt.Fprint(os.Stderr, strings.Repeat("l", wish.Log))
+	return strings.Repeat("o", wish.Output), nil
+}
+"#;
+
+#[tokio::test]
+async fn a_call_says_as_much_as_the_operator_allows() {
+    let f = Fixture::new().await;
+    let payloads =
+        PayloadLimits { output_bytes: 2048, log_bytes: 1024, ..PayloadLimits::default() };
+    let worker = f.start_worker_with_payloads(payloads).await;
+    let function = f.built(TALKER, 30).await;
+    let end = "select coalesce(reason, status) || ' ' || log_truncated from execution where id = $1";
+    let cases = [
+        (r#"{"Output":2000,"Log":1000}"#, "completed false"),
+        (r#"{"Output":2000,"Log":1100}"#, "completed true"),
+        (r#"{"Output":2100,"Log":0}"#, "output_limit false"),
+    ];
+    for (input, expected) in cases {
+        let id = f.call(function, input).await;
+        f.final_status("execution", id.0).await;
+        assert_eq!(f.text(end, id.0).await.as_deref(), Some(expected), "{input}");
+    }
     worker.stop().await;
 }

@@ -7,7 +7,6 @@ pub(crate) mod worker;
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -253,8 +252,7 @@ fn config() -> ApiConfig {
         max_requests: 1000,
         registration: Registration::Open,
         functions: FunctionSettings {
-            binary_dir: PathBuf::new(),
-            temp_dir: PathBuf::new(),
+            temp_dir: None,
             default_timeout_seconds: 30,
             max_timeout_seconds: 300,
             default_memory_mib: 128,
@@ -262,15 +260,7 @@ fn config() -> ApiConfig {
             max_concurrent: 100,
             egress: None,
             kept_versions: 10,
-            payloads: PayloadLimits {
-                input_bytes: 1024 * 1024,
-                output_bytes: 1024 * 1024,
-                log_bytes: 256 * 1024,
-                source_bytes: 1024 * 1024,
-                archive_bytes: 10 * 1024 * 1024,
-                unpacked_bytes: 50 * 1024 * 1024,
-                source_files: 1000,
-            },
+            payloads: PayloadLimits::default(),
         },
         callback_reach: Reach::default(),
         shutdown_grace: Duration::from_secs(1),

@@ -55,8 +55,6 @@ fn confine(config: &mut Config, directory: &std::path::Path) {
     config.http_addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.worker_http_addr = None;
     config.artifact_store = ArtifactLocation::Directory(directory.join("artifacts"));
-    config.functions.binary_dir = directory.join("binaries");
-    config.functions.temp_dir = directory.join("tmp");
     // It asks every few milliseconds how far a build is.
     config.rate_limits = None;
     config.registration = Some(Registration::Open);

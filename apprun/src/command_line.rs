@@ -5,7 +5,10 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
-use shared::config::{SETTINGS, Sources};
+use shared::{
+    config::{SETTINGS, Sources},
+    domain::{Plan, TenantId},
+};
 
 /// What a call of the program asks for.
 pub(crate) enum Invocation {
@@ -15,8 +18,8 @@ pub(crate) enum Invocation {
         command: &'static str,
         /// Where its settings come from.
         sources: Sources,
-        /// For `queue`; `toolchains` takes its `json`.
-        queue: QueueFlags,
+        /// What only some commands take.
+        extras: Extras,
     },
     /// To speak to a server.
     Client {
@@ -27,13 +30,15 @@ pub(crate) enum Invocation {
     },
 }
 
-/// How `apprun queue` prints.
+/// What only some commands take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct QueueFlags {
-    /// Once, also on a terminal.
+pub(crate) struct Extras {
+    /// `queue`: to print once, also on a terminal.
     pub(crate) once: bool,
-    /// As one JSON document.
+    /// `queue` and `toolchains`: to print one JSON document.
     pub(crate) json: bool,
+    /// `plan`: whose, and which; always there for it.
+    pub(crate) new_plan: Option<(TenantId, Plan)>,
 }
 
 /// The commands that run something, with the first line and the rest of their help.
@@ -81,6 +86,12 @@ const COMMANDS: &[(&str, &str, &str)] = &[
          and queues builds of those that are missing or damaged. Safe at any time, and twice.",
     ),
     (
+        "plan",
+        "Give a tenant another plan",
+        "Needs database_url. What each plan allows is functions.plans and rate_limits in apprun.yaml. \
+         Written into the tenant's audit record.",
+    ),
+    (
         "toolchains",
         "List the Go and Rust toolchains found on this machine, and the runtimes they serve",
         "Asks no database. Says also what was found and cannot be used, and why.",
@@ -122,6 +133,7 @@ pub(crate) fn definition() -> Command {
         let command = with_settings(command.long_about(format!("{about}.\n\n{more}")), false);
         match *name {
             "queue" => command.args(queue_flags()),
+            "plan" => command.args(plan_arguments()),
             "toolchains" => {
                 command.args(queue_flags().into_iter().filter(|flag| flag.get_id() == "json"))
             }
@@ -165,6 +177,15 @@ fn queue_flags() -> [Arg; 2] {
         .map(|(name, help)| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help))
 }
 
+fn plan_arguments() -> [Arg; 2] {
+    let tenant = Arg::new("tenant").value_name("TENANT").value_parser(str::parse::<TenantId>);
+    let plan = Arg::new("plan").value_name("PLAN").value_parser(str::parse::<Plan>);
+    [
+        tenant.required(true).help("The tenant, by its id: ten-…"),
+        plan.required(true).help("free, paid or enterprise"),
+    ]
+}
+
 fn read(matches: &ArgMatches) -> Invocation {
     let (name, given) = matches.subcommand().expect("clap insists on a command");
     let Some((command, ..)) = COMMANDS.iter().find(|(known, ..)| *known == name) else {
@@ -177,14 +198,16 @@ fn read(matches: &ArgMatches) -> Invocation {
         .filter_map(|setting| Some((setting.key, text(setting.key)?.clone())));
     let file = given.get_one::<PathBuf>("config").or_else(|| matches.get_one::<PathBuf>("config"));
     let is_set = |name| matches!(given.try_get_one::<bool>(name), Ok(Some(true)));
-    let queue = QueueFlags { once: is_set("once"), json: is_set("json") };
+    let new_plan = (command == &"plan").then(|| (given.get_one("tenant"), given.get_one("plan")));
+    let new_plan = new_plan.and_then(|(tenant, plan)| tenant.copied().zip(plan.copied()));
+    let extras = Extras { once: is_set("once"), json: is_set("json"), new_plan };
     let sources = Sources::of_process(file.cloned(), flags.collect());
-    Invocation::Server { command, sources, queue }
+    Invocation::Server { command, sources, extras }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Invocation, QueueFlags, definition, read};
+    use super::{Extras, Invocation, definition, read};
 
     #[test]
     fn the_definition_is_sound() {
@@ -214,8 +237,8 @@ mod tests {
     fn only_the_queue_command_takes_its_flags() {
         let line = ["apprun", "queue", "--once", "--json"];
         let invocation = read(&definition().try_get_matches_from(line).unwrap());
-        let Invocation::Server { queue, .. } = invocation else { panic!("a client?") };
-        assert_eq!(queue, QueueFlags { once: true, json: true });
+        let Invocation::Server { extras, .. } = invocation else { panic!("a client?") };
+        assert_eq!(extras, Extras { once: true, json: true, new_plan: None });
         assert!(definition().try_get_matches_from(["apprun", "dev", "--once"]).is_err());
     }
 

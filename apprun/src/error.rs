@@ -2,7 +2,7 @@
 
 use std::{error::Error, net::SocketAddr};
 
-use shared::config::ConfigError;
+use shared::{config::ConfigError, domain::TenantId};
 
 use crate::{commands::Unexpected, data_dir::DataDirError, embedded::EmbeddedError};
 
@@ -33,6 +33,8 @@ pub(crate) enum CommandError {
     Artifacts(#[from] shared::artifact::ArtifactError),
     #[error(transparent)]
     Worker(#[from] worker::StartError),
+    #[error("there is no tenant {tenant}")]
+    NoSuchTenant { tenant: TenantId },
     #[error("cannot receive signals")]
     Signals(#[source] std::io::Error),
     #[error("the PostgreSQL of apprun ended by itself (see {}/postgres.log)", .0.display())]

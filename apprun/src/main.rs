@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 fn run(invocation: Invocation) -> Result<ExitCode, CommandError> {
     let runtime = || tokio::runtime::Runtime::new().map_err(CommandError::Runtime);
     match invocation {
-        Invocation::Server { command, sources, queue } => {
+        Invocation::Server { command, sources, extras } => {
             // Before there are threads.
             let launcher = commands::launcher(command)?;
             commands::do_without_huge_pages(command);
-            let running = commands::run(command, sources, queue, launcher);
+            let running = commands::run(command, sources, extras, launcher);
             runtime()?.block_on(running).map(|()| ExitCode::SUCCESS)
         }
         Invocation::Client { command, arguments } => {

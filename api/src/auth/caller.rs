@@ -47,7 +47,7 @@ impl Origin {
     pub(crate) fn deed(&self, actor: Actor, action: &'static str, resource: Uuid) -> Deed {
         Deed {
             tenant: actor.tenant,
-            actor: actor.user,
+            actor: Some(actor.user),
             action,
             resource,
             request: self.cause.request,

@@ -128,7 +128,7 @@ fn check_network(settings: &VersionSettings, config: &FunctionSettings) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use shared::config::PayloadLimits;
+    use shared::config::{PayloadLimits, Plans};
 
     use super::*;
 
@@ -140,6 +140,7 @@ mod tests {
             default_memory_mib,
             max_memory_mib,
             max_concurrent: 100,
+            plans: Plans::default(),
             egress: None,
             kept_versions: 10,
             payloads: PayloadLimits::default(),

@@ -16,10 +16,11 @@ pub(super) async fn usage(state: &ApiState, caller: &Caller) -> Result<Okay<Usag
     Ok(Okay::new(Usage {
         plan,
         functions: Used { used: functions, limit: limits.functions },
-        concurrent_executions: Used { used: running, limit: limits.concurrent_executions },
+        concurrent_executions: Used { used: running, limit: Some(limits.concurrent_executions) },
         requests_per_minute: caller
             .allowance
-            .map(|Allowance { limit, remaining, .. }| Used { used: limit - remaining, limit }),
+            .map(|Allowance { limit, remaining, .. }| (limit - remaining, limit))
+            .map(|(used, limit)| Used { used, limit: Some(limit) }),
         timeout: limits.timeout_seconds,
         memory: limits.memory_mib,
     }))

@@ -78,8 +78,8 @@ view! {
     Used {
         /// At this moment.
         used: u32 = 3,
-        /// The most there may be.
-        limit: u32 = 10,
+        /// The most there may be; null where there is no limit.
+        limit: Option<u32> = 10,
     }
 }
 
@@ -148,6 +148,8 @@ view! {
         rate_limits: bool = true,
         /// Whether several API processes count them together.
         shared_limits: bool = false,
+        /// What each plan allows.
+        plans: Vec<PlanAllows> = [PlanAllows::example()],
         /// Longest a call may take whatever the plan, in seconds.
         max_timeout: u32 = 300,
         /// Most memory a call may hold whatever the plan, in MiB.
@@ -160,5 +162,23 @@ view! {
         max_log_bytes: u64 = 262_144,
         /// How many days executions and their logs are kept.
         retention_days: u32 = 30,
+    }
+}
+
+view! {
+    /// What a plan allows.
+    PlanAllows {
+        /// Which one.
+        plan: Plan = "free",
+        /// Longest a call may take, in seconds.
+        timeout: u32 = 30,
+        /// Most memory a call may hold, in MiB.
+        memory: u32 = 128,
+        /// Calls of a tenant that run at once.
+        concurrent_executions: u32 = 10,
+        /// Functions of a tenant; null: as many as it likes.
+        functions: Option<u32> = 10,
+        /// Requests of a tenant; null where they are not limited.
+        requests_per_minute: Option<u32> = 100,
     }
 }

@@ -1,6 +1,7 @@
 //! What an id stands for, what is used, what waits, what this server is.
 
 use serde_json::json;
+use shared::domain::{Plan, PlanLimits};
 
 use crate::harness::{App, FUNCTIONS, text, worker};
 
@@ -84,4 +85,31 @@ async fn versions_and_builds_are_found_by_their_ids_and_by_nobody_else() {
         app.get(&text(&found["link"]), &owner.token).await.data();
         app.get(&path, &stranger.token).await.assert_error(404, "NOT_FOUND");
     }
+}
+
+#[tokio::test]
+async fn what_a_plan_allows_is_the_operators_word() {
+    let app = App::start_with(|config| {
+        let free = Plan::Free.limits();
+        config.functions.plans.free =
+            PlanLimits { timeout_seconds: 10, functions: Some(1), ..free };
+        config.functions.plans.enterprise.functions = None;
+    })
+    .await;
+    let owner = app.owner().await;
+    let plans = app.get("/api/v1/info", &owner.token).await.data()["plans"].clone();
+    assert_eq!((&plans[0]["timeout"], &plans[0]["functions"]), (&json!(10), &json!(1)));
+    assert_eq!((&plans[2]["plan"], &plans[2]["functions"]), (&json!("enterprise"), &json!(null)));
+
+    let create = async |name: &str, timeout: u32| {
+        let mut wanted = owner.new_function(name);
+        wanted["timeout"] = json!(timeout);
+        app.post(FUNCTIONS, Some(&owner.token), wanted).await
+    };
+    create("slow", 11).await.assert_error(400, "VALIDATION_FAILED");
+    assert_eq!(create("first", 10).await.status, 201);
+    create("second", 10).await.assert_error(429, "FUNC_QUOTA_EXCEEDED");
+    let usage = app.get("/api/v1/usage", &owner.token).await.data();
+    assert_eq!(usage["functions"], json!({ "used": 1, "limit": 1 }));
+    assert_eq!(usage["timeout"], 10);
 }

@@ -4,6 +4,7 @@ mod api;
 mod demo;
 mod dev;
 mod migrate;
+mod plan;
 mod queue;
 mod ready;
 mod rebuild;
@@ -18,7 +19,7 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{command_line::QueueFlags, error::CommandError, shutdown, wiring};
+use crate::{command_line::Extras, error::CommandError, shutdown, wiring};
 
 /// Huge pages are for programs with large heaps. Here they round a few megabytes up to tens, in each of
 /// two processes that wait most of the time. What a process starts inherits this, so `dev` and `demo`,
@@ -45,7 +46,7 @@ pub(crate) fn launcher(command: &str) -> Result<Launcher, CommandError> {
 pub(crate) async fn run(
     command: &str,
     sources: Sources,
-    queue_flags: QueueFlags,
+    extras: Extras,
     launcher: Launcher,
 ) -> Result<(), CommandError> {
     if command == "version" {
@@ -54,7 +55,7 @@ pub(crate) async fn run(
     }
     let mut config = Config::load(sources)?;
     match command {
-        "toolchains" => return toolchains::run(config, queue_flags.json).await,
+        "toolchains" => return toolchains::run(config, extras.json).await,
         "ready" => return ready::run(config).await,
         _ => {}
     }
@@ -69,7 +70,7 @@ pub(crate) async fn run(
     // Before anything slow is done.
     wiring::allowed_layers(&config)?;
     let stop = shutdown::on_signal().map_err(CommandError::Signals)?;
-    let ended = dispatch(command, config, queue_flags, launcher, stop).await;
+    let ended = dispatch(command, config, extras, launcher, stop).await;
     telemetry::flush_spans().await;
     ended
 }
@@ -77,7 +78,7 @@ pub(crate) async fn run(
 async fn dispatch(
     command: &str,
     config: Config,
-    queue_flags: QueueFlags,
+    extras: Extras,
     launcher: Launcher,
     stop: CancellationToken,
 ) -> Result<(), CommandError> {
@@ -86,8 +87,12 @@ async fn dispatch(
         "api" => api::run(config, stop).await,
         "worker" => worker::run(config, launcher, stop).await,
         "migrate" => migrate::run(config).await,
-        "queue" => queue::run(config, queue_flags, stop).await,
+        "queue" => queue::run(config, extras, stop).await,
         "rebuild" => rebuild::run(config).await,
+        "plan" => match extras.new_plan {
+            Some((tenant, plan)) => plan::run(config, tenant, plan).await,
+            None => unreachable!("the command line insists on both"),
+        },
         "demo" => demo::run(config, stop).await,
         other => unreachable!("{other} is not declared in command_line"),
     }

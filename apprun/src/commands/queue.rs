@@ -12,7 +12,7 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{command_line::QueueFlags, error::CommandError, wiring};
+use crate::{command_line::Extras, error::CommandError, wiring};
 
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
@@ -22,7 +22,7 @@ const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 /// Prints until told to stop on a terminal, and once elsewhere or when asked to.
 pub(super) async fn run(
     config: Config,
-    flags: QueueFlags,
+    flags: Extras,
     stop: CancellationToken,
 ) -> Result<(), CommandError> {
     let db = Db::connect(wiring::database_url(&config)?.expose(), 1).await?;

@@ -6,6 +6,7 @@ mod auth;
 mod fetch;
 mod nearest;
 mod parse;
+mod plans;
 mod retention;
 mod secret;
 mod services;
@@ -17,6 +18,7 @@ mod yaml;
 
 pub use auth::OutsideIssuer;
 pub use fetch::{FetchSettings, Location};
+pub use plans::Plans;
 pub use retention::Retention;
 pub use secret::Secret;
 pub use services::Service;

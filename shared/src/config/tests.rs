@@ -3,7 +3,7 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf};
 
 use super::{ArtifactLocation, Config, Retention, SETTINGS, Sources};
-use crate::domain::Plan;
+use crate::domain::{Plan, PlanLimits};
 
 fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
@@ -67,6 +67,35 @@ fn the_functions_chapter_reads_as_the_contract_writes_it() {
     let paid = functions.limits_of(Plan::Paid);
     assert_eq!((paid.timeout_seconds, paid.memory_mib, paid.concurrent_executions), (20, 256, 7));
     assert_eq!(functions.limits_of(Plan::Free).memory_mib, 128, "the plan's own number is lower");
+}
+
+#[test]
+fn each_plan_allows_what_the_operator_writes_below_the_ceilings() {
+    let file = file(
+        "functions:\n  limits: {max_timeout: 900, max_concurrent: 50}\n  plans:\n    \
+         free: {timeout: 10, memory: 64, concurrent: 2, functions: 3}\n    \
+         enterprise: {timeout: 900, concurrent: 0, functions: 0}\n",
+    );
+    let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+    let Config { functions, .. } = Config::load(sources).unwrap();
+    let requests_per_minute = Plan::Free.limits().requests_per_minute;
+    let free = PlanLimits {
+        timeout_seconds: 10,
+        memory_mib: 64,
+        concurrent_executions: 2,
+        functions: Some(3),
+        requests_per_minute,
+    };
+    assert_eq!(functions.limits_of(Plan::Free), free);
+    let paid = PlanLimits { concurrent_executions: 50, ..Plan::Paid.limits() };
+    assert_eq!(functions.limits_of(Plan::Paid), paid, "the contract's, below the ceiling");
+    let enterprise = functions.limits_of(Plan::Enterprise);
+    assert_eq!((enterprise.timeout_seconds, enterprise.memory_mib), (900, 512));
+    assert_eq!((enterprise.concurrent_executions, enterprise.functions), (50, None));
+    assert_eq!(
+        problems_of_file("functions:\n  plans:\n    paid: {timeout: 301}\n"),
+        ["functions.plans.paid.timeout = \"301\" (FILE:3): must be a whole number from 1 to 300"]
+    );
 }
 
 #[test]

@@ -2,16 +2,18 @@
 
 use std::{
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::{
-    ConfigError, FetchSettings, OutsideIssuer, Retention, Secret, Sources,
+    ConfigError, FetchSettings, OutsideIssuer, Plans, Retention, Secret, Sources,
     parse::{
         absolute, address, artifact_location, directory, jwt_secret, names, non_empty, seconds,
         switch, url,
     },
+    plans::{Ceilings, LEAST_MEMORY_MIB},
     values::Values,
 };
 use crate::{
@@ -26,6 +28,8 @@ const SLOTS_PER_CORE: u32 = 4;
 const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
 /// An upper bound for every time in seconds: a day.
 const MAX_SECONDS: u32 = 86_400;
+/// What a call may be given, in MiB.
+const MEMORY_MIB: RangeInclusive<u32> = LEAST_MEMORY_MIB..=65_536;
 /// An upper bound for every size in KiB: what one row should hold at the very most.
 const MAX_PAYLOAD_KIB: u32 = 64 * 1024;
 
@@ -162,6 +166,8 @@ pub struct FunctionSettings {
     pub max_memory_mib: u32,
     /// Executions at once of one tenant, whatever the plan.
     pub max_concurrent: u32,
+    /// What each plan allows, none of it above these.
+    pub plans: Plans,
     /// Whether functions may have egress; when nobody says, in `dev` only.
     pub egress: Option<bool>,
     /// Versions of a function that stay, so that it can go back to them.
@@ -328,18 +334,25 @@ impl FunctionSettings {
         self.egress.unwrap_or(false)
     }
 
-    /// What a plan allows on this installation: its own numbers, under the operator's ceilings.
+    /// What a plan allows on this installation.
     pub fn limits_of(&self, plan: Plan) -> PlanLimits {
-        let limits = plan.limits();
-        PlanLimits {
-            timeout_seconds: limits.timeout_seconds.min(self.max_timeout_seconds),
-            memory_mib: limits.memory_mib.min(self.max_memory_mib),
-            concurrent_executions: limits.concurrent_executions.min(self.max_concurrent),
-            ..limits
-        }
+        self.plans.of(plan)
     }
 
     fn read(values: &mut Values) -> Self {
+        let most = Ceilings {
+            timeout_seconds: values.number(
+                "functions.limits.max_timeout",
+                300,
+                1..=MAX_SECONDS,
+            ),
+            memory_mib: values.number("functions.limits.max_memory", 512, MEMORY_MIB),
+            concurrent_executions: values.number(
+                "functions.limits.max_concurrent",
+                100,
+                1..=100_000,
+            ),
+        };
         let settings = Self {
             temp_dir: values.optional("functions.runtime.temp_dir", directory),
             default_timeout_seconds: values.number(
@@ -347,14 +360,11 @@ impl FunctionSettings {
                 30,
                 1..=MAX_SECONDS,
             ),
-            max_timeout_seconds: values.number(
-                "functions.limits.max_timeout",
-                300,
-                1..=MAX_SECONDS,
-            ),
-            default_memory_mib: values.number("functions.limits.default_memory", 128, 16..=65_536),
-            max_memory_mib: values.number("functions.limits.max_memory", 512, 16..=65_536),
-            max_concurrent: values.number("functions.limits.max_concurrent", 100, 1..=100_000),
+            max_timeout_seconds: most.timeout_seconds,
+            default_memory_mib: values.number("functions.limits.default_memory", 128, MEMORY_MIB),
+            max_memory_mib: most.memory_mib,
+            max_concurrent: most.concurrent_executions,
+            plans: Plans::read(values, most),
             egress: values.optional("egress", switch),
             kept_versions: values.number("functions.limits.kept_versions", 10, 1..=1000),
             payloads: PayloadLimits::read(values),

@@ -7,7 +7,8 @@ text_enum!(
     Plan { Free = "free", Paid = "paid", Enterprise = "enterprise" }
 );
 
-/// What a plan allows. An operator may change each number; see `functions.plans` in `apprun.yaml`.
+/// What a plan allows. An operator may change each number: `functions.plans` and `rate_limits` in
+/// `apprun.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanLimits {
     /// Longest timeout a function may ask for.
@@ -16,8 +17,8 @@ pub struct PlanLimits {
     pub memory_mib: u32,
     /// Executions running at once, over the tenant.
     pub concurrent_executions: u32,
-    /// Functions a tenant may have.
-    pub functions: u32,
+    /// Functions a tenant may have; None: as many as it likes.
+    pub functions: Option<u32>,
     /// API requests a minute, over the tenant.
     pub requests_per_minute: u32,
 }
@@ -30,14 +31,14 @@ impl Plan {
                 timeout_seconds: 30,
                 memory_mib: 128,
                 concurrent_executions: 10,
-                functions: 10,
+                functions: Some(10),
                 requests_per_minute: 100,
             },
             Self::Paid => PlanLimits {
                 timeout_seconds: 300,
                 memory_mib: 512,
                 concurrent_executions: 100,
-                functions: 100,
+                functions: Some(100),
                 requests_per_minute: 1_000,
             },
             Self::Enterprise => PlanLimits { requests_per_minute: 10_000, ..Self::Paid.limits() },

@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{Db, StoreError, Tx, db::word};
+use super::{
+    Db, StoreError, Tx,
+    db::{one_changed, word},
+};
 use crate::domain::{Actor, Email, PersonName, Plan, Role, TenantId, TokenName, UserId};
 
 /// The realm of the platform's own members.
@@ -255,4 +258,27 @@ pub async fn lock_plan(tx: &mut Tx, tenant: TenantId) -> Result<Plan, StoreError
             .fetch_one(&mut **tx)
             .await?;
     word(&plan)
+}
+
+/// Gives a tenant another plan; returns the one it had, or None when there is no such tenant.
+pub async fn change_plan(
+    tx: &mut Tx,
+    tenant: TenantId,
+    to: Plan,
+) -> Result<Option<Plan>, StoreError> {
+    let before =
+        sqlx::query_scalar!("select plan from tenant where id = $1 for no key update", tenant.0)
+            .fetch_optional(&mut **tx)
+            .await?;
+    let Some(before) = before else { return Ok(None) };
+    let done = sqlx::query!(
+        "update tenant set plan = $3 where id = $1 and plan = $2",
+        tenant.0,
+        before,
+        to.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    one_changed(&done, "a tenant's plan")?;
+    word(&before).map(Some)
 }

@@ -11,8 +11,8 @@ use crate::domain::{IdCursor, PageSize, RequestId, TenantId, UserId};
 pub struct Deed {
     /// Whose record it goes into.
     pub tenant: TenantId,
-    /// Who did it.
-    pub actor: UserId,
+    /// Who did it; None: the operator.
+    pub actor: Option<UserId>,
     /// What, as `resource.verb`.
     pub action: &'static str,
     /// To which resource.
@@ -32,7 +32,7 @@ pub async fn record(tx: &mut Tx, deed: Deed) -> Result<(), StoreError> {
                             user_agent)
          values ($1, $2, $3, $4, $5, $6, $7)",
         deed.tenant.0,
-        deed.actor.0,
+        deed.actor.map(|actor| actor.0),
         deed.action,
         deed.resource,
         deed.request.0,

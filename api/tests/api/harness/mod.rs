@@ -15,7 +15,7 @@ use api::{ApiConfig, ApiState, KeyPace, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    config::{FunctionSettings, PayloadLimits, Registration, Retention, Secret},
+    config::{FunctionSettings, PayloadLimits, Plans, Registration, Retention, Secret},
     domain::{Plan, Reach},
     metrics::Metrics,
     queue::Signals,
@@ -258,6 +258,7 @@ fn config() -> ApiConfig {
             default_memory_mib: 128,
             max_memory_mib: 512,
             max_concurrent: 100,
+            plans: Plans::default(),
             egress: None,
             kept_versions: 10,
             payloads: PayloadLimits::default(),

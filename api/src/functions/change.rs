@@ -16,6 +16,7 @@ use super::{
     create::name_taken,
     deployed::{Deployed, deployed},
     secrets, source,
+    toolchains::require_served,
 };
 use crate::{
     ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
@@ -76,6 +77,9 @@ async fn add_version(
     let secrets = secrets::seal(state, id, parts.secrets)?;
     secrets::check_names(&settings.env, &held.base.secret_names, &secrets)?;
     let source = what_to_build(&held.base, source.as_ref(), settings.runtime)?;
+    if !matches!(source, NewSource::Shared) {
+        require_served(&mut tx, settings.runtime).await?;
+    }
     let new = NewVersion { settings: &settings, secrets: &secrets, source };
     if parts.name.is_some() || parts.description.is_some() {
         let renamed =

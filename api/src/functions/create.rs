@@ -9,6 +9,7 @@ use super::{
     secrets,
     settings::{Wanted, defaults},
     source::{self, SentSource},
+    toolchains::require_served,
     views::{FunctionCreated, NewFunction, invoke_url},
 };
 use crate::{
@@ -47,6 +48,7 @@ pub(super) async fn create(
     let config = &state.config.functions;
     let settings = wanted.over(defaults(config, plan, new.runtime), config, plan)?;
     secrets::check_names(&settings.env, &[], &secrets)?;
+    require_served(&mut tx, settings.runtime).await?;
     require_room(state, caller, &mut tx, plan).await?;
     let row = deploy::NewFunction {
         id,

@@ -18,6 +18,7 @@ mod secrets;
 mod settings;
 mod source;
 mod stats;
+mod toolchains;
 mod unpack;
 pub(crate) mod versions;
 pub(crate) mod views;

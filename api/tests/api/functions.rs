@@ -194,3 +194,31 @@ async fn who_left_the_tenant_sees_nothing_of_it() {
     assert_eq!(list(&app, &owner.token, "").await, Vec::<String>::new());
     app.get("/api/v1/auth/me", &owner.token).await.assert_error(401, "UNAUTHENTICATED");
 }
+
+#[tokio::test]
+async fn a_runtime_newer_than_what_is_installed_is_refused_with_what_is() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let create = async |name: &str, runtime: &str| {
+        let mut wanted = owner.new_function(name);
+        wanted["runtime"] = json!(runtime);
+        app.post(FUNCTIONS, Some(&owner.token), wanted).await
+    };
+    let early = create("early", "go1.98").await;
+    assert_eq!(early.status, 201, "nobody has Go yet, so it waits for whoever starts");
+    worker::offer(&app, &["go1.27"]).await;
+
+    let refused = create("ahead", "go1.99").await;
+    let error = refused.assert_error(400, "VALIDATION_FAILED");
+    assert_eq!(refused.wrong_fields(), ["runtime"]);
+    assert!(text(&error["message"]).contains("installed: go1.27"), "{error}");
+    let path = format!("{FUNCTIONS}/{}", text(&early.data()["function_id"]));
+    let mut change = json!({ "runtime": "go1.99" });
+    let put = hyper::Method::PUT;
+    let refused = app.call(put.clone(), &path, Some(&owner.token), Some(&change)).await;
+    assert_eq!(refused.wrong_fields(), ["runtime"]);
+
+    change["runtime"] = json!("go1.27");
+    assert_eq!(app.call(put, &path, Some(&owner.token), Some(&change)).await.status, 200);
+    assert_eq!(create("waits", "rust").await.status, 201, "nobody has Rust");
+}

@@ -1,6 +1,6 @@
 //! What the running workers can build with. Workers renew what they offer; readers trust what is fresh.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{Db, StoreError, Tx};
 use crate::domain::Runtime;
@@ -47,29 +47,60 @@ pub async fn offer(db: &Db, worker: &str, offers: &[Offer]) -> Result<(), StoreE
 /// What a build for a runtime waits for when no running worker can do it, in a sentence with what there
 /// is instead; None when one can.
 pub async fn missing(tx: &mut Tx, runtime: Runtime) -> Result<Option<String>, StoreError> {
-    let (language, minor) = language_and_minor(runtime);
-    let offers = sqlx::query!(
-        r#"select language as "language!", newest as "newest!" from offered_toolchains($1)"#,
-        FRESH_SECONDS,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    if offers.iter().any(|offer| offer.language == language && offer.newest >= minor) {
+    let offered = Offered::read(tx).await?;
+    if offered.newest(runtime) >= Some(language_and_minor(runtime).1) {
         return Ok(None);
     }
-    let of = |language: &str, minor| match language {
-        "go" => format!("go1.{minor}"),
-        other => other.to_owned(),
-    };
-    let offered: Vec<_> = offers.iter().map(|offer| of(&offer.language, offer.newest)).collect();
     let needed = match runtime {
         Runtime::Go { minor } => format!("go ≥ 1.{minor}"),
         Runtime::Rust => "rust".to_owned(),
     };
-    let there_is = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     Ok(Some(format!(
-        "no worker has {needed}: the build waits until one does (running workers offer: {there_is})"
+        "no worker has {needed}: the build waits until one does (running workers offer: {offered})"
     )))
+}
+
+/// What running workers offer, when they have the language of a runtime and all of them an older one;
+/// None when one is new enough, and when none has the language at this moment.
+pub async fn only_older(tx: &mut Tx, runtime: Runtime) -> Result<Option<String>, StoreError> {
+    let offered = Offered::read(tx).await?;
+    let newest = offered.newest(runtime);
+    let is_older = newest.is_some_and(|newest| newest < language_and_minor(runtime).1);
+    Ok(is_older.then(|| offered.to_string()))
+}
+
+/// The newest toolchain of each language that running workers offer.
+struct Offered(Vec<(String, i32)>);
+
+impl Offered {
+    async fn read(tx: &mut Tx) -> Result<Self, StoreError> {
+        let offers = sqlx::query!(
+            r#"select language as "language!", newest as "newest!" from offered_toolchains($1)"#,
+            FRESH_SECONDS,
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        Ok(Self(offers.into_iter().map(|offer| (offer.language, offer.newest)).collect()))
+    }
+
+    fn newest(&self, runtime: Runtime) -> Option<i32> {
+        let (wanted, _) = language_and_minor(runtime);
+        let found = self.0.iter().find(|(language, _)| language == wanted);
+        found.map(|(_, newest)| *newest)
+    }
+}
+
+impl fmt::Display for Offered {
+    /// `go1.27, rust`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |(language, newest): &(String, i32)| match language.as_str() {
+            "go" => format!("go1.{newest}"),
+            other => other.to_owned(),
+        };
+        let all: Vec<_> = self.0.iter().map(of).collect();
+        f.write_str(if all.is_empty() { "none" } else { "" })?;
+        f.write_str(&all.join(", "))
+    }
 }
 
 const fn language_and_minor(runtime: Runtime) -> (&'static str, i32) {

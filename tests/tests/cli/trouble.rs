@@ -55,14 +55,15 @@ fn calls_that_failed_for_good_are_listed_run_again_and_put_away() {
 
 #[test]
 fn a_build_that_nobody_can_do_says_what_is_missing() {
-    let person = Person::at_work();
-    let code = "package main\n\nfunc Handler(in int) (int, error) { return in, nil }\n";
-    let manifest = "name: ahead\nruntime: go1.250\n";
-    let folder = person.folder("ahead", &[("function.yaml", manifest), ("handler.go", code)]);
+    // Nothing is there, so this server's worker has no Rust.
+    let person = Person::at_work_with("compiler: {rust_root: /nowhere}\n");
+    let code = "pub fn handler(input: i64) -> Result<i64, String> { Ok(input) }\n";
+    let manifest = "name: ahead\nruntime: rust\n";
+    let folder = person.folder("ahead", &[("function.yaml", manifest), ("handler.rs", code)]);
     let line = ["deploy", &folder];
     let mut deploy = system_tests::Running::start(person.home(), &line, &person.variables());
-    deploy.wait_for_line("no worker has go ≥ 1.250");
+    deploy.wait_for_line("no worker has rust");
     drop(deploy);
     let shown = apprun(person.home(), &["functions", "get", "ahead"], &person.variables());
-    assert!(shown.stdout.contains("no worker has go ≥ 1.250"), "{shown:?}");
+    assert!(shown.stdout.contains("no worker has rust"), "{shown:?}");
 }

@@ -162,11 +162,16 @@ pub(crate) async fn finish(
     app.signals.finished(job.subject);
 }
 
+/// A worker has these toolchains.
+pub(crate) async fn offer(app: &App, newest: &[&str]) {
+    let offer = |it: &&str| Offer { newest: it.parse().unwrap(), version: (*it).to_owned() };
+    let offers: Vec<_> = newest.iter().map(offer).collect();
+    toolchain::offer(&app.db, "test", &offers).await.unwrap();
+}
+
 /// Claims as much as the limits allow.
 pub(crate) async fn claim_all(app: &App) -> Vec<ClaimedJob> {
-    let offers = ["go1.99", "rust"]
-        .map(|newest| Offer { newest: newest.parse().unwrap(), version: newest.to_owned() });
-    toolchain::offer(&app.db, "test", &offers).await.unwrap();
+    offer(app, &["go1.99", "rust"]).await;
     let lease = open_lease(&app.db, &"test".into()).await.unwrap();
     let plenty = FreeSlots { executions: 1000, background: 1000, builds: 1000 };
     Rounds::new(CallLimits::default()).claim(&app.db, lease, plenty).await.unwrap().jobs

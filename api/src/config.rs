@@ -27,6 +27,8 @@ pub struct ApiConfig {
     pub redis_url: Option<Secret>,
     /// Requests worked on at once; more are told to come again.
     pub max_requests: usize,
+    /// How long a refresh token that was used still gives its successor.
+    pub refresh_grace: Duration,
     /// Who may register.
     pub registration: Registration,
     /// What a function gets, and what it may ask for.

@@ -82,6 +82,7 @@ impl Backbone {
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
             max_requests: MAX_REQUESTS,
+            refresh_grace: config.refresh_grace,
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
             callback_reach: config.callback_reach.clone(),

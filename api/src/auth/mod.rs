@@ -65,8 +65,8 @@ impl Auth {
 
     /// Get new tokens
     ///
-    /// Every refresh token is good once; for 10 seconds it gives the same successor again. The
-    /// return of an older one ends the session: somebody has a copy.
+    /// Every refresh token is good once; requests with the same one that are under way at the same time
+    /// get the same successor. The return of an old one ends the session: somebody has a copy.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,

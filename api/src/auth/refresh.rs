@@ -1,5 +1,7 @@
 //! POST /auth/refresh
 
+use std::time::Instant;
+
 use shared::store::{
     audit, commit,
     session::{self, Refreshed},
@@ -21,8 +23,10 @@ pub(super) async fn refresh(
         || Problem::unauthenticated("the refresh token is not valid, or no longer; log in again");
     let token = given.refresh_token.expose();
     let (id, generation) = state.tokens.check_refresh(token).ok_or_else(refused)?;
+    let arrived_at = Instant::now();
     let mut tx = state.db.begin().await?;
-    let refreshed = session::refresh(&mut tx, id, generation).await?;
+    let tolerance = arrived_at.elapsed() + state.config.refresh_grace;
+    let refreshed = session::refresh(&mut tx, id, generation, tolerance).await?;
     if let Refreshed::Reused(session) = refreshed {
         audit::record(&mut tx, origin.deed(session.actor, "session.reuse", id.0)).await?;
     }

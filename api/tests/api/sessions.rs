@@ -1,5 +1,7 @@
 //! Tokens: which are believed, how sessions go on, and how they end.
 
+use std::time::Duration;
+
 use hyper::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -88,10 +90,21 @@ async fn a_refresh_gives_the_next_tokens_of_the_session() {
 async fn parallel_refreshes_get_the_same_successor() {
     let app = App::start().await;
     let person = app.register("ann@example.com").await;
+    let pool = app.database.pool().await;
+    // All of them stand before the row, whoever comes first.
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("select id from session for update").fetch_all(&mut *lock).await.unwrap();
+    let release = async {
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() < 8 {}
+        lock.rollback().await.unwrap();
+    };
     let all = (0..8).map(|_| refresh(&app, &person.refresh_token));
-    let all = futures_util::future::join_all(all).await;
+    let (all, ()) = tokio::join!(futures_util::future::join_all(all), release);
     let successors: Vec<_> = all.iter().map(|reply| text(&reply.data()["refresh_token"])).collect();
     assert!(successors.iter().all(|token| *token == successors[0]), "{successors:?}");
+    refresh(&app, &successors[0]).await.data();
 }
 
 #[tokio::test]
@@ -105,12 +118,23 @@ async fn the_return_of_an_old_token_ends_the_session() {
 }
 
 #[tokio::test]
-async fn the_token_before_the_current_one_is_old_after_the_grace() {
+async fn a_token_that_comes_back_after_its_answer_ends_the_session() {
     let app = App::start().await;
     let person = app.register("ann@example.com").await;
     let second = text(&refresh(&app, &person.refresh_token).await.data()["refresh_token"]);
+    refresh(&app, &person.refresh_token).await.assert_error(401, "UNAUTHENTICATED");
+    refresh(&app, &second).await.assert_error(401, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn an_operator_may_grant_the_token_before_the_current_one_some_seconds() {
+    let app = App::start_with(|config| config.refresh_grace = Duration::from_secs(600)).await;
+    let person = app.register("ann@example.com").await;
+    let second = text(&refresh(&app, &person.refresh_token).await.data()["refresh_token"]);
+    let again = refresh(&app, &person.refresh_token).await.data();
+    assert_eq!(text(&again["refresh_token"]), second);
     let pool = app.database.pool().await;
-    sqlx::query("update session set rotated_at = rotated_at - interval '11 s'")
+    sqlx::query("update session set rotated_at = rotated_at - interval '601 s'")
         .execute(&pool)
         .await
         .unwrap();

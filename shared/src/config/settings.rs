@@ -125,6 +125,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting::new("auth.issuer", "APPRUN_AUTH_ISSUER", "What that issuer's tokens say in iss"),
     Setting::new("auth.audience", "APPRUN_AUTH_AUDIENCE", "What tokens for this server say in aud"),
+    Setting::new(
+        "auth.refresh_grace",
+        "APPRUN_AUTH_REFRESH_GRACE",
+        "Seconds that a used refresh token gives its successor again [default: 0]",
+    ),
     Setting::in_file("rate_limits.free", "Requests a minute of a tenant on this plan; 0: no limit"),
     Setting::in_file("rate_limits.paid", "Requests a minute of a tenant on this plan; 0: no limit"),
     Setting::in_file("rate_limits.enterprise", "Requests a minute of a tenant on this plan"),

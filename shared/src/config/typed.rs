@@ -123,6 +123,8 @@ pub struct Config {
     pub rate_limits: Option<RateLimits>,
     /// Whose tokens are accepted besides our own.
     pub outside_issuer: Option<OutsideIssuer>,
+    /// How long a refresh token that was used still gives its successor.
+    pub refresh_grace: Duration,
     /// Who may register; when nobody says, `open` in `dev` and `invite` elsewhere.
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
@@ -297,6 +299,7 @@ impl Config {
             default_plan: values.word("default_plan", Plan::Free),
             rate_limits: RateLimits::read(values),
             outside_issuer: OutsideIssuer::read(values),
+            refresh_grace: values.optional("auth.refresh_grace", seconds).unwrap_or_default(),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             otlp_endpoint: values

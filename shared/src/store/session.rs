@@ -11,10 +11,6 @@ use crate::domain::{Actor, SessionId, TenantId, UserId};
 /// How long a session lasts without a refresh.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long the token before the current one still gives the current one. Two tabs that refresh
-/// at the same moment would otherwise log each other out.
-const GRACE: Duration = Duration::from_secs(10);
-
 /// A live session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
@@ -50,23 +46,32 @@ pub async fn open(tx: &mut Tx, actor: Actor) -> Result<Session, StoreError> {
 pub enum Refreshed {
     /// The session goes on, with this generation.
     Session(Session),
-    /// The token was rotated away before the grace: somebody has a copy. The session is revoked now.
+    /// The token had been rotated away before: somebody has a copy. The session is revoked now.
     Reused(Session),
     /// No such session, or it has ended.
     Ended,
 }
 
 /// Answers a refresh token of `generation`. The session's row is locked, so of two simultaneous
-/// refreshes one rotates and the other gets the same successor.
-pub async fn refresh(tx: &mut Tx, id: SessionId, generation: i32) -> Result<Refreshed, StoreError> {
+/// refreshes one rotates and the other gets the same successor: its token was still the current one
+/// when it was sent. That is seen in the row as it was before the wait for the lock, or in the time of
+/// the rotation: `tolerance` is how long the request has been under way, and whatever is granted
+/// besides.
+pub async fn refresh(
+    tx: &mut Tx,
+    id: SessionId,
+    generation: i32,
+    tolerance: Duration,
+) -> Result<Refreshed, StoreError> {
     let row = sqlx::query!(
         "select user_id, tenant_id, generation, expires_at,
-                rotated_at > now() - make_interval(secs => $2) as \"in_grace!\"
+                (select seen.generation from session seen where seen.id = $1) as \"seen!\",
+                rotated_at > statement_timestamp() - make_interval(secs => $2) as \"just_rotated!\"
          from session
          where id = $1 and revoked_at is null and expires_at > now()
          for update",
         id.0,
-        GRACE.as_secs_f64(),
+        tolerance.as_secs_f64(),
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -79,7 +84,7 @@ pub async fn refresh(tx: &mut Tx, id: SessionId, generation: i32) -> Result<Refr
     };
     match row.generation - generation {
         0 => Ok(Refreshed::Session(rotate(tx, session).await?)),
-        1 if row.in_grace => Ok(Refreshed::Session(session)),
+        1 if row.seen == generation || row.just_rotated => Ok(Refreshed::Session(session)),
         _ => {
             revoke(tx, id).await?;
             Ok(Refreshed::Reused(session))
@@ -90,7 +95,7 @@ pub async fn refresh(tx: &mut Tx, id: SessionId, generation: i32) -> Result<Refr
 async fn rotate(tx: &mut Tx, session: Session) -> Result<Session, StoreError> {
     let row = sqlx::query!(
         "update session
-         set generation = generation + 1, rotated_at = now(),
+         set generation = generation + 1, rotated_at = clock_timestamp(),
              expires_at = now() + make_interval(secs => $3)
          where id = $1 and generation = $2 and revoked_at is null
          returning generation, expires_at",

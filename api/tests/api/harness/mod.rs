@@ -250,6 +250,7 @@ fn config() -> ApiConfig {
         rate_limits: None,
         redis_url: None,
         max_requests: 1000,
+        refresh_grace: Duration::ZERO,
         registration: Registration::Open,
         functions: FunctionSettings {
             temp_dir: None,

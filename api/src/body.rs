@@ -1,8 +1,6 @@
 //! Request bodies: bounded in size and time, parsed once into a value that is valid by
 //! construction, refused with everything that is wrong at once.
 
-use std::time::Duration;
-
 use poem::{Request, RequestBody, Result, error::ReadBodyError, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -16,9 +14,6 @@ use crate::{
     problem::Problem,
     shape::{Body, Fields},
 };
-
-/// A slow client may take this long over one body.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The body of a request, as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -76,12 +71,13 @@ pub(crate) async fn read(
         return Err(too_large(max));
     }
     let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
-    match tokio::time::timeout(READ_TIMEOUT, body.into_bytes_limit(max)).await {
+    let patience = ApiState::of(request)?.config.patience.body;
+    match tokio::time::timeout(patience, body.into_bytes_limit(max)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(max)),
         Ok(Err(_)) => Err(malformed("the body ended before its announced length")),
         Err(_) => {
-            let message = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
+            let message = format!("the body did not arrive within {} s", patience.as_secs());
             Err(Problem::new(ErrorCode::RequestTimeout, message))
         }
     }

@@ -27,6 +27,8 @@ pub struct ApiConfig {
     pub redis_url: Option<Secret>,
     /// Requests worked on at once; more are told to come again.
     pub max_requests: usize,
+    /// How long a client may take.
+    pub patience: Patience,
     /// How long a refresh token that was used still gives its successor.
     pub refresh_grace: Duration,
     /// Who may register.
@@ -41,6 +43,28 @@ pub struct ApiConfig {
     pub shutdown_delay: Duration,
     /// How long things are kept.
     pub retention: Retention,
+}
+
+/// How long a client may take before it is given up.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Between connecting, or the end of an answer, and the end of the next request's head.
+    pub head: Duration,
+    /// Over one body.
+    pub body: Duration,
+    /// Until it takes more of an answer.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    /// Long enough for the idle connections of client pools, short enough for those who never finish.
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(60),
+            body: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
+        }
+    }
 }
 
 /// How often the keys of an outside issuer are asked for.

@@ -196,6 +196,11 @@ fn seal(mut response: Response, cause: Cause) -> Response {
     response
 }
 
+/// The answer to what never became a request.
+pub(crate) fn refusal(problem: &Problem, cause: Cause) -> Response {
+    seal(response_to(problem.clone()), cause)
+}
+
 fn refuse(response: &mut Response, problem: &Problem, request: RequestId) {
     if let Some(cause) = &problem.cause {
         tracing::error!(request_id = %request, code = problem.code.as_str(), cause, "request failed");

@@ -34,6 +34,8 @@ pages! {
     Conflict: "CONFLICT",
     IdempotencyKeyReused: "IDEMPOTENCY_KEY_REUSED",
     RequestTimeout: "REQUEST_TIMEOUT",
+    UriTooLong: "URI_TOO_LONG",
+    HeadersTooLarge: "HEADERS_TOO_LARGE",
     PayloadTooLarge: "PAYLOAD_TOO_LARGE",
     UnsupportedMediaType: "UNSUPPORTED_MEDIA_TYPE",
     RateLimited: "RATE_LIMITED",

@@ -36,9 +36,11 @@ mod routes;
 mod server;
 mod shape;
 mod state;
+mod unread;
 mod upload;
+mod wire;
 
-pub use config::{ApiConfig, KeyPace};
+pub use config::{ApiConfig, KeyPace, Patience};
 pub use permission::{Needs, permissions};
 pub use routes::openapi;
 pub use server::serve;

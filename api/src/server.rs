@@ -25,14 +25,13 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{ApiState, routes};
+use crate::{
+    ApiState, routes, unread,
+    wire::{End, Wire},
+};
 
 /// Connections open at once; more wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 4096;
-
-/// Between connecting, or the end of an answer, and the end of the next request's head. Long enough
-/// for the idle connections of client pools, short enough for those who never finish a head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of a request's head, and of what is buffered of its body.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -44,15 +43,15 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// noticed; then lets running requests end for as long as it grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let (delay, grace) = (state.config.shutdown_delay, state.config.shutdown_grace);
-    let stopping = state.clone();
     let mut open = Open {
-        routes: Arc::new(routes::all(state)),
+        routes: Arc::new(routes::all(state.clone())),
+        state,
         slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
     };
     open.accept_until(&listener, shutdown).await;
-    stopping.stopping.store(true, Ordering::Relaxed);
+    open.state.stopping.store(true, Ordering::Relaxed);
     open.accept_until(&listener, tokio::time::sleep(delay)).await;
     drop(listener);
     if tokio::time::timeout(grace, open.graceful.shutdown()).await.is_err() {
@@ -63,6 +62,7 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
 /// The connections that are open.
 struct Open<E> {
     routes: Arc<E>,
+    state: ApiState,
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
     /// Whatever still runs when the grace is over ends with this set.
@@ -79,9 +79,9 @@ impl<E: Endpoint + 'static> Open<E> {
                 Some(_) = self.connections.join_next() => continue,
             };
             let watcher = self.graceful.watcher();
-            let connection = serve_connection(self.routes.clone(), stream, peer, watcher);
+            let (routes, state) = (self.routes.clone(), self.state.clone());
             self.connections.spawn(async move {
-                connection.await;
+                serve_connection(routes, &state, stream, peer, watcher).await;
                 drop(slot);
             });
         }
@@ -107,6 +107,7 @@ async fn accept(
 
 async fn serve_connection(
     routes: Arc<impl Endpoint + 'static>,
+    state: &ApiState,
     stream: TcpStream,
     peer: SocketAddr,
     watcher: Watcher,
@@ -123,11 +124,17 @@ async fn serve_connection(
             Ok::<hyper::Response<_>, Infallible>(routes.get_response(parts.into()).await.into())
         }
     });
+    let wire = Arc::new(Wire::new(stream));
+    let patience = state.config.patience;
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(patience.head)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(End::of(&wire, patience.answer)), service);
     // An error here is the client's: it left, or sent something that is not HTTP.
-    let _ = watcher.watch(connection).await;
+    let ended = watcher.watch(connection).await;
+    // hyper's end went with the connection.
+    if let Some(wire) = Arc::into_inner(wire) {
+        unread::close(wire, ended, peer, &state.process.metrics.http).await;
+    }
 }

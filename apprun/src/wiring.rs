@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState, KeyPace, Process};
+use api::{ApiConfig, ApiState, KeyPace, Patience, Process};
 use compiler::Places;
 use sandbox::{Conditions, Launcher, Layer};
 use shared::{
@@ -82,6 +82,7 @@ impl Backbone {
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
             max_requests: MAX_REQUESTS,
+            patience: Patience::default(),
             refresh_grace: config.refresh_grace,
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),

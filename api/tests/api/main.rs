@@ -30,6 +30,7 @@ mod permissions;
 mod project_tokens;
 mod projects;
 mod rate_limits;
+mod raw;
 mod row_security;
 mod sessions;
 mod terms;

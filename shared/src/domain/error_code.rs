@@ -33,6 +33,10 @@ text_enum!(
         IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
         /// The request did not arrive in time.
         RequestTimeout = "REQUEST_TIMEOUT",
+        /// The first line of the request is too long.
+        UriTooLong = "URI_TOO_LONG",
+        /// The headers of the request are too large.
+        HeadersTooLarge = "HEADERS_TOO_LARGE",
         /// The body is too large.
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
         /// The body is of a type that is not read here.
@@ -58,9 +62,11 @@ impl ErrorCode {
             Self::FuncNotReady | Self::Conflict => 409,
             Self::RequestTimeout => 408,
             Self::PayloadTooLarge => 413,
+            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,
             Self::FuncQuotaExceeded | Self::RateLimited => 429,
+            Self::HeadersTooLarge => 431,
             Self::FuncCompileFailed | Self::FuncExecFailed | Self::Internal => 500,
             Self::Overloaded => 503,
             Self::FuncExecTimeout => 504,

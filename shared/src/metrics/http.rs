@@ -47,4 +47,10 @@ impl Http {
         let handler = handler.unwrap_or("none").to_owned();
         self.durations.get_or_create(&[("handler", handler)]).observe(took.as_secs_f64());
     }
+
+    /// Something came that was no request, and was answered.
+    pub fn unread(&self, status: u16) {
+        let labels = [("method", "other".to_owned()), ("status", status.to_string())];
+        self.requests.get_or_create(&labels).inc();
+    }
 }

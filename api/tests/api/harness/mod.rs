@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{ApiConfig, ApiState, KeyPace, Process};
+use api::{Patience, ApiConfig, ApiState, KeyPace, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -250,6 +250,7 @@ fn config() -> ApiConfig {
         rate_limits: None,
         redis_url: None,
         max_requests: 1000,
+        patience: Patience::default(),
         refresh_grace: Duration::ZERO,
         registration: Registration::Open,
         functions: FunctionSettings {

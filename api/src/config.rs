@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     config::{FunctionSettings, OutsideIssuer, RateLimits, Registration, Retention, Secret},
-    domain::{Plan, Reach},
+    domain::{Network, Plan, Reach},
     seal::SecretKeys,
 };
 
@@ -37,6 +37,8 @@ pub struct ApiConfig {
     pub functions: FunctionSettings,
     /// Which addresses callbacks may go to.
     pub callback_reach: Reach,
+    /// Proxies whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<Network>,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
     /// Before that, how long it goes on accepting while it says that it is not ready.

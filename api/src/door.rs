@@ -3,6 +3,7 @@
 
 use std::{
     any::Any,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
@@ -14,7 +15,7 @@ use poem::{
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use shared::{
-    domain::{Actor, Cause, ErrorCode, RequestId, TraceContext},
+    domain::{Actor, Cause, ErrorCode, Network, RequestId, TraceContext},
     metrics::Http,
     telemetry::{self, Span, SpanKind},
 };
@@ -23,7 +24,7 @@ use tracing::Instrument;
 
 use crate::{
     answer::Data,
-    headers,
+    forwarded, headers,
     limits::{Allowance, Refused},
     offered::Offered,
     problem::Problem,
@@ -47,6 +48,8 @@ const MAX_PATH_CHARS: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
     pub(crate) cause: Cause,
+    /// Where it came from; None for a peer that has no address.
+    pub(crate) address: Option<IpAddr>,
     /// The caller's own span, if it said one.
     parent: Option<TraceContext>,
     /// Set by whoever checks the token; for the log.
@@ -56,12 +59,15 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, trusted: &[Network]) -> Self {
+        let peer = request.remote_addr().as_socket_addr();
+        let address =
+            peer.map(|peer| forwarded::caller(peer.ip(), request.headers(), trusted));
         let parent: Option<TraceContext> =
             request.header(TRACE_PARENT).and_then(|text| text.parse().ok());
         let trace = parent.map_or_else(TraceContext::root, TraceContext::child);
         let cause = Cause { request: request_id(request), trace };
-        Self { cause, parent, actor: Arc::default(), allowance: Arc::default() }
+        Self { cause, address, parent, actor: Arc::default(), allowance: Arc::default() }
     }
 
     /// Takes down what is left of this minute, also of one that is used up.
@@ -83,6 +89,8 @@ impl Visit {
 pub(crate) struct Door<E> {
     pub(crate) routes: E,
     pub(crate) offered: Offered,
+    /// Proxies whose word about an address is taken.
+    pub(crate) trusted: Vec<Network>,
     /// One for each request that may be worked on at once.
     pub(crate) places: Semaphore,
     pub(crate) metrics: Http,
@@ -92,7 +100,7 @@ impl<E: Endpoint> Endpoint for Door<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let visit = Visit::of(&request);
+        let visit = Visit::of(&request, &self.trusted);
         let mut line = LogLine::begin(&request, visit.clone());
         let handler = self.offered.template(&line.path);
         line.handler = handler.map(str::to_owned);
@@ -291,6 +299,7 @@ impl Drop for LogLine {
             method = self.method,
             path = self.path,
             status = self.status,
+            address = self.visit.address.map(tracing::field::display),
             duration_ms = took.as_secs_f64() * 1000.0,
             tenant_id = actor.map(|actor| tracing::field::display(actor.tenant)),
             user_id = actor.map(|actor| tracing::field::display(actor.user)),
@@ -341,7 +350,8 @@ mod tests {
 
     fn door<E>(routes: E) -> Door<E> {
         let metrics = shared::metrics::Metrics::new("0").http;
-        Door { routes, offered: Offered::default(), places: Semaphore::new(1), metrics }
+        let (offered, places) = (Offered::default(), Semaphore::new(1));
+        Door { routes, offered, trusted: Vec::new(), places, metrics }
     }
 
     /// Sends a request full of secrets; gives back the answer and what was logged.

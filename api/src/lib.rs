@@ -14,6 +14,7 @@ mod document;
 mod door;
 mod errors;
 mod executions;
+mod forwarded;
 mod functions;
 mod headers;
 mod health;

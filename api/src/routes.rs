@@ -22,6 +22,7 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
     let docs = service.swagger_ui_html().replace(&service.spec(), &document);
     let places = Semaphore::new(state.config.max_requests);
     let metrics = state.process.metrics.http.clone();
+    let trusted = state.config.trusted_proxies.clone();
     let routes = Route::new()
         .at("/openapi.json", get(page(document, "application/json")))
         .at("/metrics", metrics::endpoint(state.clone()))
@@ -29,7 +30,7 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
         .at("/docs", get(page(docs, "text/html; charset=utf-8")))
         .nest("/", service);
     let routes = Idempotent(Arc::new(routes)).data(state);
-    Door { routes, offered, places, metrics }
+    Door { routes, offered, trusted, places, metrics }
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.

@@ -87,6 +87,7 @@ impl Backbone {
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
             callback_reach: config.callback_reach.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             shutdown_grace: grace,
             shutdown_delay: config.shutdown_delay,
             retention: config.retention,

@@ -1,6 +1,6 @@
 //! Who is asking, and from where: parameters that handlers name.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use poem::{FromRequest, Request, RequestBody, Result, http::header};
 use poem_openapi::{
@@ -32,10 +32,9 @@ pub(crate) struct Origin {
 
 impl Origin {
     fn of(request: &Request, visit: &Visit) -> Self {
-        let peer = request.remote_addr().as_socket_addr();
         let user_agent = request.header(header::USER_AGENT);
         let user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect());
-        Self { cause: visit.cause, address: peer.map(SocketAddr::ip), user_agent }
+        Self { cause: visit.cause, address: visit.address, user_agent }
     }
 
     /// Where it came from; a peer without an address counts as this machine.

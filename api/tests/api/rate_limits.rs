@@ -6,7 +6,7 @@ use shared::{
     domain::Plan,
 };
 
-use crate::harness::{App, Reply, redis::Redis};
+use crate::harness::{App, Reply, redis::Redis, send};
 
 const ME: &str = "/api/v1/auth/me";
 const LOGIN: &str = "/api/v1/auth/login";
@@ -117,4 +117,49 @@ async fn two_processes_count_as_one_through_redis_and_each_by_itself_without_it(
     drop(redis);
     let cid = app.register("cid@a.b").await;
     assert_eq!(app.get(ME, &cid.token).await.status, 200, "no outage without Redis");
+}
+
+#[tokio::test]
+async fn whoever_comes_through_a_trusted_proxy_is_counted_by_their_own_address() {
+    let limits = RateLimits { anonymous: 2, ..LIMITS };
+    let ask = async |app: &App, forwarded: &str| {
+        let request = hyper::Request::post(LOGIN).header("x-forwarded-for", forwarded);
+        let request = request.header("content-type", "application/json");
+        send(app.address, request.body("{}".to_owned()).unwrap()).await.status.as_u16()
+    };
+    let behind = App::start_with(|config| {
+        config.rate_limits = Some(limits);
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let open = App::start_with(|config| config.rate_limits = Some(limits)).await;
+    in_one_minute().await;
+    for other in 1..=4 {
+        assert_eq!(ask(&behind, &format!("198.51.100.{other}")).await, 400, "each has its own");
+    }
+    let spoofed = [1, 2, 3].map(|other| format!("203.0.113.{other}, 198.51.100.9"));
+    for (sent, expected) in spoofed.iter().zip([400, 400, 429]) {
+        assert_eq!(ask(&behind, sent).await, expected, "{sent}");
+    }
+    for (other, expected) in [(1, 400), (2, 400), (3, 429)] {
+        let status = ask(&open, &format!("198.51.100.{other}")).await;
+        assert_eq!(status, expected, "nobody is trusted here");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_record_names_the_caller_behind_a_trusted_proxy() {
+    let app = App::start_with(|config| {
+        config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let ann = app.register("ann@a.b").await;
+    let request = hyper::Request::post("/api/v1/projects")
+        .header("authorization", format!("Bearer {}", ann.token))
+        .header("content-type", "application/json")
+        .header("forwarded", "for=198.51.100.7;proto=https");
+    let body = json!({ "name": "shop" }).to_string();
+    assert_eq!(send(app.address, request.body(body).unwrap()).await.status, 201);
+    let record = app.get("/api/v1/audit?action=project.create", &ann.token).await.data();
+    assert_eq!(record["items"][0]["address"], "198.51.100.7");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::Patience;
+use hyper::Method;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,8 +61,7 @@ async fn what_is_no_http_is_told_so_in_the_envelope() {
     ] {
         assert_answer(&answer_to(&app, garbage).await, 400, "VALIDATION_FAILED");
     }
-    let metrics = app.get("/metrics", "").await;
-    let counted = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let counted = app.call(Method::GET, "/metrics", None, None).await.body;
     let line = r#"apprun_http_requests_total{method="other",status="400"} 6"#;
     assert!(counted.contains(line), "{counted}");
 }

@@ -135,6 +135,11 @@ pub const SETTINGS: &[Setting] = &[
     Setting::in_file("rate_limits.enterprise", "Requests a minute of a tenant on this plan"),
     Setting::in_file("rate_limits.anonymous", "Requests a minute of an address without a token"),
     Setting::new(
+        "trusted_proxies",
+        "APPRUN_TRUSTED_PROXIES",
+        "Networks of proxies whose X-Forwarded-For or Forwarded is believed [default: none]",
+    ),
+    Setting::new(
         "callback_allow",
         "APPRUN_CALLBACK_ALLOW",
         "Networks callbacks and egress may reach besides the public internet [default: none]",

@@ -17,7 +17,7 @@ use super::{
     values::Values,
 };
 use crate::{
-    domain::{Plan, PlanLimits, Reach, text_enum::text_enum},
+    domain::{Network, Plan, PlanLimits, Reach, text_enum::text_enum},
     seal::SecretKeys,
 };
 
@@ -141,6 +141,8 @@ pub struct Config {
     pub nats_url: Option<Secret>,
     /// Which addresses callbacks and functions with egress may go to.
     pub callback_reach: Reach,
+    /// Proxies whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<Network>,
     /// Directory of the PostgreSQL programs for the embedded server.
     pub postgres_bin: Option<PathBuf>,
     /// How long things are kept.
@@ -315,6 +317,7 @@ impl Config {
             redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
             callback_reach: values.optional("callback_allow", str::parse).unwrap_or_default(),
+            trusted_proxies: values.optional("trusted_proxies", Network::list).unwrap_or_default(),
             postgres_bin: values.optional("postgres_bin", directory),
             retention: Retention::read(values),
             functions: FunctionSettings::read(values),

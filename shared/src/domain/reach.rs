@@ -32,6 +32,11 @@ impl Network {
         Self { address, prefix_bits }
     }
 
+    /// Networks with commas between them.
+    pub fn list(text: &str) -> Result<Vec<Self>, NotANetwork> {
+        text.split(',').map(|network| network.trim().parse()).collect()
+    }
+
     /// The first of its addresses, whichever of them it was named by.
     pub fn first_address(&self) -> IpAddr {
         let tail = |bits: u32| bits - u32::from(self.prefix_bits);
@@ -168,8 +173,7 @@ impl FromStr for Reach {
 
     /// Networks with commas between them.
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let networks = text.split(',').map(|network| network.trim().parse());
-        Ok(Self { also: networks.collect::<Result<_, _>>()? })
+        Ok(Self { also: Network::list(text)? })
     }
 }
 

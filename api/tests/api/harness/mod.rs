@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Patience, ApiConfig, ApiState, KeyPace, Process};
+use api::{ApiConfig, ApiState, KeyPace, Patience, Process};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -266,6 +266,7 @@ fn config() -> ApiConfig {
             payloads: PayloadLimits::default(),
         },
         callback_reach: Reach::default(),
+        trusted_proxies: Vec::new(),
         shutdown_grace: Duration::from_secs(1),
         shutdown_delay: Duration::ZERO,
         retention: Retention::default(),

@@ -8,9 +8,11 @@ use poem_openapi::{
 };
 use serde_json::error::Category;
 use shared::domain::ErrorCode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     ApiState,
+    door::Visit,
     problem::Problem,
     shape::{Body, Fields},
 };
@@ -60,7 +62,8 @@ fn require_json(request: &Request) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, message))
 }
 
-/// Refuses by the announced length before reading, and by what really comes while reading.
+/// Refuses by the announced length before reading, and by what really comes while reading. What is read
+/// counts as held until the request ends.
 pub(crate) async fn read(
     request: &Request,
     body: &mut RequestBody,
@@ -71,14 +74,49 @@ pub(crate) async fn read(
         return Err(too_large(max));
     }
     let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
+    let room = Room::take(request, announced.unwrap_or(max))?;
     let patience = ApiState::of(request)?.config.patience.body;
     match tokio::time::timeout(patience, body.into_bytes_limit(max)).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Ok(bytes)) => {
+            room.keep(bytes.len());
+            Ok(bytes.into())
+        }
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(max)),
         Ok(Err(_)) => Err(malformed("the body ended before its announced length")),
         Err(_) => {
             let message = format!("the body did not arrive within {} s", patience.as_secs());
             Err(Problem::new(ErrorCode::RequestTimeout, message))
+        }
+    }
+}
+
+/// Room in memory for one body, out of what there is for all.
+struct Room<'a> {
+    visit: &'a Visit,
+    /// None when the request has room already: it was read before, for its idempotency key.
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl<'a> Room<'a> {
+    fn take(request: &'a Request, bytes: usize) -> Result<Self, Problem> {
+        let (state, visit) = (ApiState::of(request)?, Visit::about(request)?);
+        if visit.body.get().is_some() {
+            return Ok(Self { visit, taken: None });
+        }
+        let bytes = bytes.min(state.config.max_body_bytes);
+        let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let message = "this process holds as many bytes of requests as it can; try again";
+        match state.body_bytes.clone().try_acquire_many_owned(wanted) {
+            Ok(taken) => Ok(Self { visit, taken: Some(taken) }),
+            Err(_) => Err(Problem::overloaded(message)),
+        }
+    }
+
+    /// Gives back what was not needed, and the rest at the end of the request.
+    fn keep(self, bytes: usize) {
+        if let Some(mut taken) = self.taken {
+            drop(taken.split(taken.num_permits().saturating_sub(bytes)));
+            let _ = self.visit.body.set(taken);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct ApiConfig {
     pub redis_url: Option<Secret>,
     /// Requests worked on at once; more are told to come again.
     pub max_requests: usize,
+    /// Bytes of their bodies that are held at once; requests that bring more are told to come again.
+    pub max_body_bytes: usize,
     /// How long a client may take.
     pub patience: Patience,
     /// How long a refresh token that was used still gives its successor.

@@ -19,7 +19,7 @@ use shared::{
     metrics::Http,
     telemetry::{self, Span, SpanKind},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
 use crate::{
@@ -54,6 +54,8 @@ pub(crate) struct Visit {
     parent: Option<TraceContext>,
     /// Set by whoever checks the token; for the log.
     pub(crate) actor: Arc<OnceLock<Actor>>,
+    /// Room for the body, from when it was read to the end of the request.
+    pub(crate) body: Arc<OnceLock<OwnedSemaphorePermit>>,
     /// What is left of this minute; for the headers.
     allowance: Arc<OnceLock<Allowance>>,
 }
@@ -61,13 +63,25 @@ pub(crate) struct Visit {
 impl Visit {
     fn of(request: &Request, trusted: &[Network]) -> Self {
         let peer = request.remote_addr().as_socket_addr();
-        let address =
-            peer.map(|peer| forwarded::caller(peer.ip(), request.headers(), trusted));
+        let address = peer.map(|peer| forwarded::caller(peer.ip(), request.headers(), trusted));
         let parent: Option<TraceContext> =
             request.header(TRACE_PARENT).and_then(|text| text.parse().ok());
         let trace = parent.map_or_else(TraceContext::root, TraceContext::child);
         let cause = Cause { request: request_id(request), trace };
-        Self { cause, address, parent, actor: Arc::default(), allowance: Arc::default() }
+        Self {
+            cause,
+            address,
+            parent,
+            actor: Arc::default(),
+            body: Arc::default(),
+            allowance: Arc::default(),
+        }
+    }
+
+    /// What is known of this request.
+    pub(crate) fn about(request: &Request) -> Result<&Self, Problem> {
+        let visit = request.extensions().get();
+        visit.ok_or_else(|| Problem::internal("a request came in beside the door"))
     }
 
     /// Takes down what is left of this minute, also of one that is used up.

@@ -13,6 +13,7 @@ use shared::{
     queue::{CallLimits, Signals},
     store::{Db, StoreError, account},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Hasher, Outside, Tokens},
@@ -48,6 +49,11 @@ pub struct Parts {
     pub(crate) outside: Option<Outside>,
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
+    /// One for each byte of a body that may be held.
+    pub(crate) body_bytes: Arc<Semaphore>,
+    /// One for each request that may wait for an execution that it only looks at: half of all, so that
+    /// there are places for those who want something done.
+    pub(crate) waiting_places: Semaphore,
     pub(crate) stopping: AtomicBool,
     pub(crate) process: Process,
 }
@@ -62,6 +68,8 @@ impl ApiState {
         let call_limits =
             CallLimits::new(|plan| config.functions.limits_of(plan).concurrent_executions);
         let limiter = Limiter::new(config.rate_limits, config.redis_url.as_ref());
+        let body_bytes = Arc::new(Semaphore::new(config.max_body_bytes));
+        let waiting_places = Semaphore::new(config.max_requests / 2);
         Self(Arc::new(Parts {
             db,
             signals,
@@ -71,6 +79,8 @@ impl ApiState {
             outside,
             hasher,
             limiter,
+            body_bytes,
+            waiting_places,
             stopping: AtomicBool::new(false),
             process,
         }))

@@ -29,7 +29,8 @@ const MAX_LEFTOVER_BYTES: usize = 1 << 20;
 
 /// Answers what could not be read, if anything, and closes.
 pub(crate) async fn close(wire: Wire, ended: hyper::Result<()>, peer: SocketAddr, metrics: &Http) {
-    let answer = problem(&wire, ended.as_ref().err()).map(|problem| answer(&problem, peer, metrics));
+    let answer =
+        problem(&wire, ended.as_ref().err()).map(|problem| answer(&problem, peer, metrics));
     let mut socket = wire.into_socket();
     // Whoever has left needs no farewell, and whoever dawdles gets none.
     let _ = timeout(FAREWELL, part(&mut socket, answer)).await;

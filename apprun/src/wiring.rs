@@ -31,6 +31,9 @@ const CONNECTIONS_PER_BUILD: u32 = 2;
 /// Requests that one API works on at once, most of which wait for a call to end; more are told to
 /// come again.
 const MAX_REQUESTS: usize = 2048;
+/// Bytes of bodies that one API holds at once: 128 KiB for each of its requests, or some fifteen of the
+/// largest sources.
+const MAX_BODY_BYTES: usize = 256 << 20;
 /// A build uses several cores for a second or two; more than one at a time per two cores only makes
 /// each of them slower.
 const CORES_PER_BUILD: u32 = 2;
@@ -82,6 +85,7 @@ impl Backbone {
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
             max_requests: MAX_REQUESTS,
+            max_body_bytes: MAX_BODY_BYTES,
             patience: Patience::default(),
             refresh_grace: config.refresh_grace,
             registration: config.registration.unwrap_or(Registration::Invite),

@@ -58,7 +58,7 @@ impl Origin {
 
 impl<'a> FromRequest<'a> for Origin {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let visit = visit(request)?;
+        let visit = Visit::about(request)?;
         let origin = Self::of(request, visit);
         count_anonymous(ApiState::of(request)?, visit, &origin).await?;
         Ok(origin)
@@ -95,7 +95,7 @@ impl Caller {
             return Ok(known.clone());
         }
         let state = ApiState::of(request)?;
-        let visit = visit(request)?;
+        let visit = Visit::about(request)?;
         let origin = Origin::of(request, visit);
         let checked = match bearer_token(request) {
             Ok(token) => check(state, &origin, token).await,
@@ -208,11 +208,6 @@ fn no_session() -> Problem {
 
 fn forbidden(message: &str) -> Problem {
     Problem::new(ErrorCode::Forbidden, message)
-}
-
-fn visit(request: &Request) -> Result<&Visit, Problem> {
-    let visit = request.extensions().get();
-    visit.ok_or_else(|| Problem::internal("a request came in beside the door"))
 }
 
 fn bearer_token(request: &Request) -> Result<&str, Problem> {

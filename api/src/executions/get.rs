@@ -23,6 +23,9 @@ pub(super) async fn get(
     let watch = wait.map(|wait| (state.signals.watch(id.0), Instant::now() + wait.0));
     let mut execution = find(state, caller, id).await?;
     if let Some((watch, deadline)) = watch.filter(|_| !execution.summary.status.is_final()) {
+        let message = "as many requests wait for executions as may; ask again, or without 'wait'";
+        let place = state.waiting_places.try_acquire();
+        let _place = place.map_err(|_| Problem::overloaded(message))?;
         execution = when_final(state, caller, id, watch, deadline).await?;
     }
     Ok(Okay::new(execution.into()))

@@ -122,3 +122,26 @@ async fn a_viewer_neither_ends_nor_repeats() {
     }
     assert_eq!(app.get(&location, &owner.token).await.data()["status"], "pending");
 }
+
+#[tokio::test]
+async fn requests_that_wait_for_an_execution_leave_places_for_others() {
+    let app = App::start_with(|config| config.max_requests = 2).await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    let location = call_async(&app, &owner, &id, json!({})).await;
+    let (long, short) = (format!("{location}?wait=60s"), format!("{location}?wait=1ms"));
+    let refused = async {
+        loop {
+            let reply = app.get(&short, &owner.token).await;
+            if reply.status == 503 {
+                return reply;
+            }
+        }
+    };
+    let refused = tokio::select! {
+        reply = app.get(&long, &owner.token) => panic!("nobody ended it: {reply:?}"),
+        refused = refused => refused,
+    };
+    refused.assert_error(503, "OVERLOADED");
+    assert_eq!(app.get(&location, &owner.token).await.status, 200, "looking needs no such place");
+}

@@ -121,3 +121,33 @@ async fn whoever_takes_no_answers_loses_the_connection() {
     let refused = async { while stream.write_all(ask.as_bytes()).await.is_ok() {} };
     timeout(LONG, refused).await.expect("a connection ends on which nobody listens");
 }
+
+#[tokio::test]
+async fn bodies_that_do_not_fit_are_told_to_come_again_and_small_ones_pass() {
+    let app = App::start_with(|config| config.max_body_bytes = 1000).await;
+    let head = |bytes: usize| format!("{LOGIN}connection: close\r\ncontent-length: {bytes}\r\n\r\n");
+    let mut first = TcpStream::connect(app.address).await.unwrap();
+    first.write_all(head(900).as_bytes()).await.unwrap();
+    let second = format!("{}{}", head(200), " ".repeat(200));
+    let full = async {
+        loop {
+            let text = answer_to(&app, &second).await;
+            if text.starts_with("HTTP/1.1 503 ") {
+                return text;
+            }
+        }
+    };
+    let text = timeout(LONG, full).await.expect("the first one is noticed");
+    assert!(text.contains("OVERLOADED") && text.contains("retry-after: 1"), "{text}");
+    let small = answer_to(&app, &format!("{}{{}}", head(2))).await;
+    assert!(small.starts_with("HTTP/1.1 400 "), "{small}");
+
+    first.write_all(" ".repeat(900).as_bytes()).await.unwrap();
+    assert!(said(&mut first).await.starts_with("HTTP/1.1 400 "), "the first one goes on");
+    assert!(answer_to(&app, &second).await.starts_with("HTTP/1.1 400 "), "there is room again");
+    let chunked = format!("{LOGIN}connection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    for _ in 0..2 {
+        let text = answer_to(&app, &chunked).await;
+        assert!(text.starts_with("HTTP/1.1 400 "), "of unknown length: {text}");
+    }
+}

@@ -22,8 +22,7 @@ pub struct Plans {
 impl Default for Plans {
     /// As the contract states them.
     fn default() -> Self {
-        let [free, paid, enterprise] =
-            [Plan::Free, Plan::Paid, Plan::Enterprise].map(Plan::limits);
+        let [free, paid, enterprise] = [Plan::Free, Plan::Paid, Plan::Enterprise].map(Plan::limits);
         Self { free, paid, enterprise }
     }
 }
@@ -74,10 +73,16 @@ impl Plans {
 
 /// A number of the contract's may lie above its ceiling, which holds then; one that somebody wrote is
 /// refused.
-fn read_plan(values: &mut Values, plan: Plan, keys: [&'static str; 4], most: Ceilings) -> PlanLimits {
+fn read_plan(
+    values: &mut Values,
+    plan: Plan,
+    keys: [&'static str; 4],
+    most: Ceilings,
+) -> PlanLimits {
     let [timeout, memory, concurrent, functions] = keys;
     let usual = plan.limits();
-    let mut number = |key, usual: u32, least, most| values.number(key, usual.min(most), least..=most);
+    let mut number =
+        |key, usual: u32, least, most| values.number(key, usual.min(most), least..=most);
     let at_once = most.concurrent_executions;
     let concurrent = number(concurrent, usual.concurrent_executions, 0, at_once);
     let functions = number(functions, usual.functions.unwrap_or(0), 0, MAX_FUNCTIONS);

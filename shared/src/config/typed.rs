@@ -307,12 +307,12 @@ impl Config {
             otlp_endpoint: values
                 .optional("otlp_endpoint", url(&["http", "https"]))
                 .map(|endpoint| endpoint.expose().to_owned()),
-            artifact_store: values
-                .optional("artifact_store", artifact_location)
-                .unwrap_or_else(|| {
+            artifact_store: values.optional("artifact_store", artifact_location).unwrap_or_else(
+                || {
                     let beside = || data_dir.join("artifacts");
                     ArtifactLocation::Directory(binary_dir.unwrap_or_else(beside))
-                }),
+                },
+            ),
             s3,
             redis_url: values.secret("redis_url", url(&["redis"])),
             nats_url: values.secret("nats_url", url(&["nats", "tls"])),
@@ -347,11 +347,7 @@ impl FunctionSettings {
 
     fn read(values: &mut Values) -> Self {
         let most = Ceilings {
-            timeout_seconds: values.number(
-                "functions.limits.max_timeout",
-                300,
-                1..=MAX_SECONDS,
-            ),
+            timeout_seconds: values.number("functions.limits.max_timeout", 300, 1..=MAX_SECONDS),
             memory_mib: values.number("functions.limits.max_memory", 512, MEMORY_MIB),
             concurrent_executions: values.number(
                 "functions.limits.max_concurrent",

@@ -185,7 +185,10 @@ impl Fixture {
     }
 
     /// A worker whose calls may say this much.
-    pub(crate) async fn start_worker_with_payloads(&self, payloads: PayloadLimits) -> RunningWorker {
+    pub(crate) async fn start_worker_with_payloads(
+        &self,
+        payloads: PayloadLimits,
+    ) -> RunningWorker {
         let options = self.options(self.database.url(), "test", Duration::from_secs(30)).await;
         RunningWorker::start(Options { payloads, ..options }).await
     }

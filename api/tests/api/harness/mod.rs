@@ -250,6 +250,7 @@ fn config() -> ApiConfig {
         rate_limits: None,
         redis_url: None,
         max_requests: 1000,
+        max_body_bytes: 256 << 20,
         patience: Patience::default(),
         refresh_grace: Duration::ZERO,
         registration: Registration::Open,

@@ -2,7 +2,7 @@
 //! knows nothing of this product's other rooms.
 //!
 //! Standard output carries the data that was asked for and nothing else; everything said to a person
-//! goes to standard error. Neither depends on whether a terminal is there.
+//! goes to standard error. A terminal gets the same as a file, but for control characters.
 
 mod arguments;
 mod commands;
@@ -10,6 +10,7 @@ mod context;
 mod failure;
 mod folder;
 mod output;
+mod plain;
 mod prompt;
 mod resolve;
 mod server;

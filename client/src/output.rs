@@ -1,16 +1,17 @@
 //! The two outputs: data on standard output, everything said to a person on standard error.
 
 use std::{
+    borrow::Cow,
     fmt::Display,
     io::{self, IsTerminal, Write},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, plain::plain};
 
 /// Prints data, one line or document at a time.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(shown(text, stdout.is_terminal()).as_bytes())?;
     if !text.ends_with('\n') {
         stdout.write_all(b"\n")?;
     }
@@ -20,7 +21,13 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
 
 /// Says something to the person at the keyboard. Nobody there is no failure.
 pub(crate) fn say(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{}", shown(&text.to_string(), stderr.is_terminal()));
+}
+
+/// Much of what is printed was written by functions.
+fn shown(text: &str, on_terminal: bool) -> Cow<'_, str> {
+    if on_terminal { plain(text).into() } else { text.into() }
 }
 
 /// Suggests the command that usually comes next.
@@ -85,7 +92,13 @@ impl Drop for Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::{line, shown};
+
+    #[test]
+    fn files_get_what_a_terminal_does_not() {
+        assert_eq!(shown("\u{1b}[31mred", true), "red");
+        assert_eq!(shown("\u{1b}[31mred", false), "\u{1b}[31mred");
+    }
 
     #[test]
     fn cells_are_padded_and_the_last_leaves_nothing_behind() {

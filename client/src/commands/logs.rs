@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     arguments::{function, given, project, remote, text, with_query},
     context::Context,
-    failure::Failure,
+    failure::{EXIT_SERVER, Failure},
     output, resolve,
     server::Answer,
     views::{FunctionDetails, LogLine, Page},
@@ -17,6 +17,8 @@ use crate::{
 
 /// Between two looks for new lines: a third of the requests that the smallest plan allows.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The longest pause while the server cannot be asked; each is twice the one before.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Lines per request: the API's most.
 const MAX_LINES: u16 = 200;
 /// Pages read at one look. Nobody reads what writes more than this between two.
@@ -125,7 +127,27 @@ async fn follow(context: &Context, log: &Log, history: usize) -> Result<(), Fail
     loop {
         print(context, &fresh)?;
         tokio::time::sleep(LOOK_EVERY).await;
-        fresh = look(context, log, MAX_PAGES, longest_call, &mut seen).await?;
+        fresh = look_until_told(context, log, longest_call, &mut seen).await?;
+    }
+}
+
+/// A server that is away, or busy for long, is asked again: whoever follows a log waits for what comes.
+async fn look_until_told(
+    context: &Context,
+    log: &Log,
+    longest_call: Duration,
+    seen: &mut Seen,
+) -> Result<Vec<Item>, Failure> {
+    let mut pause = LOOK_EVERY;
+    loop {
+        match look(context, log, MAX_PAGES, longest_call, seen).await {
+            Err(failure) if failure.exit_code() == EXIT_SERVER => {
+                context.say(format_args!("{failure}; trying again in {} s", pause.as_secs()));
+                tokio::time::sleep(pause).await;
+                pause = (2 * pause).min(MAX_PAUSE);
+            }
+            looked => return looked,
+        }
     }
 }
 
@@ -139,6 +161,24 @@ async fn look(
     seen: &mut Seen,
 ) -> Result<Vec<Item>, Failure> {
     let mut fresh = Vec::new();
+    if let Err(failure) = gather(context, log, max_pages, longest_call, seen, &mut fresh).await {
+        // They are printed by the look that comes through.
+        fresh.iter().for_each(|item| seen.forget(&item.line));
+        return Err(failure);
+    }
+    seen.forget_oldest();
+    fresh.sort_by_key(|item| (item.line.t, item.line.seq));
+    Ok(fresh)
+}
+
+async fn gather(
+    context: &Context,
+    log: &Log,
+    max_pages: usize,
+    longest_call: Duration,
+    seen: &mut Seen,
+    fresh: &mut Vec<Item>,
+) -> Result<(), Failure> {
     let (mut cursor, mut newest) = (None, None);
     for _ in 0..max_pages {
         let answer = page(context, log, MAX_LINES, cursor).await?;
@@ -158,9 +198,7 @@ async fn look(
             break;
         }
     }
-    seen.forget_oldest();
-    fresh.sort_by_key(|item| (item.line.t, item.line.seq));
-    Ok(fresh)
+    Ok(())
 }
 
 /// New lines as text, or as one envelope on one line.
@@ -192,6 +230,10 @@ impl Seen {
     fn is_new(&mut self, line: &LogLine) -> bool {
         let is_old = self.floor.is_some_and(|floor| line.t < floor);
         !is_old && self.lines.insert((line.t, line.execution_id.clone(), line.seq))
+    }
+
+    fn forget(&mut self, line: &LogLine) {
+        self.lines.remove(&(line.t, line.execution_id.clone(), line.seq));
     }
 
     /// Whatever is older than all lines so far counts as seen.

@@ -24,3 +24,18 @@ fn logs_show_history_before_they_follow() {
     assert!(!seen.iter().any(|line| line.contains("greeting one")), "{seen:?}");
     assert_eq!(seen.iter().filter(|line| line.contains("greeting two")).count(), 1, "{seen:?}");
 }
+
+#[test]
+fn logs_go_on_when_the_server_was_away() {
+    let mut person = Person::at_work();
+    person.fine(&["deploy", &example("go-hello")]);
+    person.fine(&["invoke", "go-hello", r#"{"name":"one"}"#]);
+    let line = ["logs", "-f", "go-hello"];
+    let mut logs = Running::start(person.home(), &line, &person.variables());
+    logs.wait_for_line("greeting one");
+    person.restart_server(|| drop(logs.wait_for_line("trying again")));
+    person.fine(&["invoke", "go-hello", r#"{"name":"two"}"#]);
+    logs.wait_for_line("greeting two");
+    let seen = logs.seen();
+    assert_eq!(seen.iter().filter(|line| line.contains("greeting one")).count(), 1, "{seen:?}");
+}

@@ -5,6 +5,7 @@ use std::{
     sync::Mutex,
 };
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use system_tests::{Finished, Running, apprun_reading};
 
@@ -16,7 +17,7 @@ pub(crate) struct Person {
     home: tempfile::TempDir,
     pub(crate) server: String,
     /// Ends with the person. Behind a lock, so that commands of one person may run in threads.
-    _dev: Option<Mutex<Running>>,
+    dev: Option<Mutex<Running>>,
 }
 
 impl Person {
@@ -30,7 +31,7 @@ impl Person {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("apprun.yaml"), settings).unwrap();
         let (dev, server) = Running::dev(home.path());
-        Self { home, server, _dev: Some(Mutex::new(dev)) }
+        Self { home, server, dev: Some(Mutex::new(dev)) }
     }
 
     /// The same, logged in, in a project.
@@ -49,12 +50,25 @@ impl Person {
     /// In front of a port where nothing listens.
     pub(crate) fn alone() -> Self {
         let server = "http://127.0.0.1:1".to_owned();
-        Self { home: tempfile::tempdir().unwrap(), server, _dev: None }
+        Self { home: tempfile::tempdir().unwrap(), server, dev: None }
     }
 
     /// Somebody else at the same server.
     pub(crate) fn neighbour(&self) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), server: self.server.clone(), _dev: None }
+        Self { home: tempfile::tempdir().unwrap(), server: self.server.clone(), dev: None }
+    }
+
+    /// Stops the server, and starts it again at its address when `meanwhile` is over.
+    pub(crate) fn restart_server(&mut self, meanwhile: impl FnOnce()) {
+        let dev = self.dev.as_ref().expect("a server of their own");
+        let mut stopped = dev.lock().unwrap();
+        stopped.signal(Signal::SIGINT);
+        stopped.wait();
+        meanwhile();
+        let address = self.server.trim_start_matches("http://");
+        let line = ["dev", "--http-addr", address];
+        *stopped = Running::start(self.home.path(), &line, &[]);
+        stopped.wait_for_line("Ctrl-C");
     }
 
     pub(crate) fn home(&self) -> &Path {

@@ -5,6 +5,7 @@ mod commands;
 mod data_dir;
 mod embedded;
 mod error;
+mod first_account;
 mod shutdown;
 mod stack;
 mod wiring;

@@ -69,6 +69,11 @@ impl Stack {
         format!("http://{}", self.rooms.address)
     }
 
+    /// What makes the first account, where one is still to be made and not everybody may.
+    pub(crate) fn setup_token(&self) -> Option<&str> {
+        self.rooms.setup_token.as_deref()
+    }
+
     /// From the call of `start` to the first request that would have been answered.
     pub(crate) fn started_in(&self) -> Duration {
         self.started_in
@@ -100,6 +105,7 @@ struct Doors {
 #[derive(Debug)]
 struct Rooms {
     address: SocketAddr,
+    setup_token: Option<String>,
     grace: Duration,
     api: Room,
     worker: Room,
@@ -135,9 +141,10 @@ impl Rooms {
         let address = listener
             .local_addr()
             .map_err(|source| CommandError::Listen { address: config.http_addr, source })?;
+        let setup_token = state.setup_token().await?;
         let api = Room::open("API", |stop| api::serve(state, listener, stop.cancelled_owned()));
         let worker = Room::open("worker", |stop| worker.run(stop));
-        Ok(Self { address, grace, api, worker, backbone })
+        Ok(Self { address, setup_token, grace, api, worker, backbone })
     }
 
     async fn stop(self) {

@@ -29,6 +29,23 @@ fn dev_serves_health_readiness_documents_and_accounts() {
 }
 
 #[test]
+fn a_fresh_dev_that_is_not_open_says_how_the_first_account_is_made_whatever_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [("APPRUN_REGISTRATION", "invite"), ("APPRUN_LOG", "off")];
+    let line = ["dev", "--http-addr", "127.0.0.1:0"];
+    let mut dev = Running::start(dir.path(), &line, &variables);
+    let said = dev.wait_for_line("apprun login --register --setup-token");
+    let typed: Vec<_> = said.split_whitespace().skip(1).collect();
+    let config = dir.path().join("config").display().to_string();
+    let person = [("APPRUN_PASSWORD", "correct horse battery"), ("XDG_CONFIG_HOME", &config)];
+    let done = apprun(dir.path(), &typed, &person);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let again = apprun(dir.path(), &typed, &person);
+    assert_ne!(again.code, Some(0), "it is good once");
+    assert!(dev.wait_for_line("curl ").contains("setup_token"));
+}
+
+#[test]
 fn ctrl_c_ends_everything_and_says_so_by_its_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let (mut dev, _) = Running::dev(dir.path());

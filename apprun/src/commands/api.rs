@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use shared::config::Config;
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::CommandError, wiring};
+use crate::{error::CommandError, first_account, wiring};
 
 /// How long requests may go on after SIGTERM unless the configuration says: as long as a sync call on
 /// the free plan. The execution of one that takes longer goes on without its caller.
@@ -26,12 +26,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let address = listener.local_addr().unwrap_or(config.http_addr);
     tracing::info!(%address, "the API is listening");
     if let Some(setup_token) = state.setup_token().await? {
-        tracing::warn!(
-            setup_token,
-            "nobody has an account here yet: make the first one with this token, good once: \
-             POST http://{address}/api/v1/auth/register \
-             {{\"email\": …, \"password\": …, \"setup_token\": …}}"
-        );
+        first_account::tell(&setup_token, &format!("http://{address}"));
     }
     api::serve(state, listener, stop.cancelled_owned()).await;
     backbone.close().await;

@@ -3,7 +3,7 @@
 use shared::config::{Config, Registration};
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::CommandError, stack::Stack};
+use crate::{error::CommandError, first_account, stack::Stack};
 
 /// Runs until told to stop, or until a part that should not end does.
 pub(super) async fn run(mut config: Config, stop: CancellationToken) -> Result<(), CommandError> {
@@ -12,6 +12,9 @@ pub(super) async fn run(mut config: Config, stop: CancellationToken) -> Result<(
     config.registration.get_or_insert(Registration::Open);
     let stack = Stack::start(&config, &stop).await?;
     println!("{}", welcome(&stack, &data_dir.display().to_string()));
+    if let Some(setup_token) = stack.setup_token() {
+        first_account::tell(setup_token, &stack.url());
+    }
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
         () = stack.postgres_ended() => Err(CommandError::PostgresEnded(data_dir)),

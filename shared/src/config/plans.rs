@@ -71,8 +71,8 @@ impl Plans {
     }
 }
 
-/// A number of the contract's may lie above its ceiling, which holds then; one that somebody wrote is
-/// refused.
+/// A number of the contract's may lie above its ceiling, which holds then (`FunctionSettings::limits_of`);
+/// one that somebody wrote is refused.
 fn read_plan(
     values: &mut Values,
     plan: Plan,
@@ -81,8 +81,7 @@ fn read_plan(
 ) -> PlanLimits {
     let [timeout, memory, concurrent, functions] = keys;
     let usual = plan.limits();
-    let mut number =
-        |key, usual: u32, least, most| values.number(key, usual.min(most), least..=most);
+    let mut number = |key, usual, least, most| values.number(key, usual, least..=most);
     let at_once = most.concurrent_executions;
     let concurrent = number(concurrent, usual.concurrent_executions, 0, at_once);
     let functions = number(functions, usual.functions.unwrap_or(0), 0, MAX_FUNCTIONS);

@@ -170,7 +170,7 @@ pub struct FunctionSettings {
     pub max_memory_mib: u32,
     /// Executions at once of one tenant, whatever the plan.
     pub max_concurrent: u32,
-    /// What each plan allows, none of it above these.
+    /// What each plan allows, under the three above.
     pub plans: Plans,
     /// Whether functions may have egress; when nobody says, in `dev` only.
     pub egress: Option<bool>,
@@ -340,9 +340,15 @@ impl FunctionSettings {
         self.egress.unwrap_or(false)
     }
 
-    /// What a plan allows on this installation.
+    /// What a plan allows on this installation: its own numbers, under the operator's ceilings.
     pub fn limits_of(&self, plan: Plan) -> PlanLimits {
-        self.plans.of(plan)
+        let limits = self.plans.of(plan);
+        PlanLimits {
+            timeout_seconds: limits.timeout_seconds.min(self.max_timeout_seconds),
+            memory_mib: limits.memory_mib.min(self.max_memory_mib),
+            concurrent_executions: limits.concurrent_executions.min(self.max_concurrent),
+            ..limits
+        }
     }
 
     fn read(values: &mut Values) -> Self {

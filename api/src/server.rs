@@ -34,7 +34,7 @@ use crate::{
 const MAX_CONNECTIONS: usize = 4096;
 
 /// Bytes of a request's head, and of what is buffered of its body.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Before accepting again after a failure that the next accept would meet as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -129,6 +129,7 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
+        .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(End::of(&wire, patience.answer)), service);
     // An error here is the client's: it left, or sent something that is not HTTP.

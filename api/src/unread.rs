@@ -14,11 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    door, headers,
-    problem::Problem,
-    wire::{Heard, Wire},
-};
+use crate::{door, headers, problem::Problem, server::MAX_HEAD_BYTES, wire::Wire};
 
 /// For the last words, and for the other side to take them.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,23 +33,21 @@ pub(crate) async fn close(wire: Wire, ended: hyper::Result<()>, peer: SocketAddr
 }
 
 fn problem(wire: &Wire, error: Option<&hyper::Error>) -> Option<Problem> {
-    let heard = wire.heard();
     let (code, message) = match (wire.held_back(), error) {
         (Some(StatusCode::BAD_REQUEST), _) => {
             (ErrorCode::ValidationFailed, "the request is not HTTP/1.1")
         }
-        (Some(_), _) if heard == Heard::PartOfLine => {
+        (Some(status), _)
+            if status == StatusCode::URI_TOO_LONG || wire.first_line_bytes() >= MAX_HEAD_BYTES =>
+        {
             (ErrorCode::UriTooLong, "the first line of the request is too long")
-        }
-        (Some(StatusCode::URI_TOO_LONG), _) => {
-            (ErrorCode::UriTooLong, "the path of the request is too long")
         }
         (Some(_), _) => (ErrorCode::HeadersTooLarge, "the headers of the request are too large"),
         // The preface of HTTP/2, to which hyper says nothing.
         (None, Some(error)) if error.is_parse() => {
             (ErrorCode::ValidationFailed, "the request is not HTTP/1.1")
         }
-        (None, Some(error)) if error.is_timeout() && heard != Heard::Nothing => {
+        (None, Some(error)) if error.is_timeout() && wire.heard_something() => {
             (ErrorCode::RequestTimeout, "the head of the request did not arrive in time")
         }
         _ => return None,

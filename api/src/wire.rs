@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU16, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -27,37 +27,35 @@ const OF_HYPER: [StatusCode; 3] = [
     StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
 ];
 
-/// How much of a request has come since the last answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// Not a byte.
-    Nothing,
-    /// A part of its first line.
-    PartOfLine,
-    /// Its first line at least.
-    Line,
-}
-
 /// The socket, and what is known of it; outlives hyper's part.
 #[derive(Debug)]
 pub(crate) struct Wire {
     socket: TcpStream,
-    heard: AtomicU8,
+    /// Of what came since the last answer.
+    first_line_bytes: AtomicUsize,
+    first_line_ended: AtomicBool,
     /// The status of an answer of hyper's; 0: none.
     held_back: AtomicU16,
 }
 
 impl Wire {
     pub(crate) fn new(socket: TcpStream) -> Self {
-        Self { socket, heard: AtomicU8::new(0), held_back: AtomicU16::new(0) }
+        Self {
+            socket,
+            first_line_bytes: AtomicUsize::new(0),
+            first_line_ended: AtomicBool::new(false),
+            held_back: AtomicU16::new(0),
+        }
     }
 
-    pub(crate) fn heard(&self) -> Heard {
-        match self.heard.load(Ordering::Relaxed) {
-            0 => Heard::Nothing,
-            1 => Heard::PartOfLine,
-            _ => Heard::Line,
-        }
+    /// Whether anything of a request has come since the last answer.
+    pub(crate) fn heard_something(&self) -> bool {
+        self.first_line_bytes() > 0
+    }
+
+    /// How long its first line is so far.
+    pub(crate) fn first_line_bytes(&self) -> usize {
+        self.first_line_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn held_back(&self) -> Option<StatusCode> {
@@ -69,12 +67,17 @@ impl Wire {
     }
 
     fn hear(&self, bytes: &[u8]) {
-        let heard = match bytes {
-            [] => return,
-            bytes if bytes.contains(&b'\n') => 2,
-            _ => 1,
-        };
-        self.heard.fetch_max(heard, Ordering::Relaxed);
+        if !self.first_line_ended.load(Ordering::Relaxed) {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let of_line = end.map_or(bytes.len(), |end| end + 1);
+            self.first_line_bytes.fetch_add(of_line, Ordering::Relaxed);
+            self.first_line_ended.store(end.is_some(), Ordering::Relaxed);
+        }
+    }
+
+    fn forget_request(&self) {
+        self.first_line_bytes.store(0, Ordering::Relaxed);
+        self.first_line_ended.store(false, Ordering::Relaxed);
     }
 }
 
@@ -104,7 +107,7 @@ impl End {
             self.wire.held_back.store(status.as_u16(), Ordering::Relaxed);
             return Poll::Ready(Ok(first.len()));
         }
-        self.wire.heard.store(0, Ordering::Relaxed);
+        self.wire.forget_request();
         loop {
             let Poll::Ready(is_ready) = self.wire.socket.poll_write_ready(cx) else {
                 let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(self.patience)));

@@ -125,7 +125,8 @@ async fn whoever_takes_no_answers_loses_the_connection() {
 #[tokio::test]
 async fn bodies_that_do_not_fit_are_told_to_come_again_and_small_ones_pass() {
     let app = App::start_with(|config| config.max_body_bytes = 1000).await;
-    let head = |bytes: usize| format!("{LOGIN}connection: close\r\ncontent-length: {bytes}\r\n\r\n");
+    let head =
+        |bytes: usize| format!("{LOGIN}connection: close\r\ncontent-length: {bytes}\r\n\r\n");
     let mut first = TcpStream::connect(app.address).await.unwrap();
     first.write_all(head(900).as_bytes()).await.unwrap();
     let second = format!("{}{}", head(200), " ".repeat(200));
@@ -145,7 +146,9 @@ async fn bodies_that_do_not_fit_are_told_to_come_again_and_small_ones_pass() {
     first.write_all(" ".repeat(900).as_bytes()).await.unwrap();
     assert!(said(&mut first).await.starts_with("HTTP/1.1 400 "), "the first one goes on");
     assert!(answer_to(&app, &second).await.starts_with("HTTP/1.1 400 "), "there is room again");
-    let chunked = format!("{LOGIN}connection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    let chunked = format!(
+        "{LOGIN}connection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+    );
     for _ in 0..2 {
         let text = answer_to(&app, &chunked).await;
         assert!(text.starts_with("HTTP/1.1 400 "), "of unknown length: {text}");

@@ -27,8 +27,9 @@ pub(crate) struct Overview;
 impl Overview {
     /// Find what an id stands for
     ///
-    /// A project, a function, a version, a build, an execution, or a request and the executions that
-    /// came with it.
+    /// A project, a function, a version, a build, an execution; a request with the executions, builds
+    /// and rows of the audit record that came with it; a user, the tenant, a project token or an
+    /// invitation. What the caller may not see is not found.
     #[oai(path = "/lookup/:id", method = "get", operation_id = "lookup")]
     async fn lookup(
         &self,

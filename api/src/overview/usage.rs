@@ -7,7 +7,8 @@ use crate::{ApiState, answer::Okay, auth::Caller, limits::Allowance, problem::Pr
 
 pub(super) async fn usage(state: &ApiState, caller: &Caller) -> Result<Okay<Usage>, Problem> {
     let tenant = caller.actor.tenant;
-    let plan = account::plan(&state.db, tenant).await?.ok_or_else(Problem::account_gone)?;
+    let profile = account::profile(&state.db, caller.actor).await?;
+    let plan = profile.ok_or_else(Problem::account_gone)?.plan;
     let limits = state.config.functions.limits_of(plan);
     let mut tx = state.db.begin_for(tenant).await?;
     let functions = function::count(&mut tx, tenant).await?;

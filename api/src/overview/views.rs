@@ -1,7 +1,10 @@
 //! How overviews look from outside.
 
 use serde_json::{Value, json};
-use shared::domain::{BuildId, ExecutionId, FunctionId, Plan, ProjectId, VersionId, VersionNumber};
+use shared::domain::{
+    BuildId, ExecutionId, FunctionId, InvitationId, Plan, ProjectId, RequestId, TenantId, TokenId,
+    UserId, VersionId, VersionNumber,
+};
 
 use crate::{
     executions::views::EXECUTION,
@@ -12,7 +15,8 @@ use crate::{
 view! {
     /// What an id stands for.
     Lookup {
-        /// One thing; for a request, the executions that came with it, at most ten.
+        /// One thing; for a request, what came with it: at most ten executions, ten builds, and its place
+        /// in the audit record.
         found: Vec<Found> = [Found::example()],
     }
 }
@@ -20,7 +24,8 @@ view! {
 view! {
     /// One thing that was found.
     Found {
-        /// `project`, `function`, `version`, `build` or `execution`.
+        /// `project`, `function`, `version`, `build`, `execution`, `audit`, `user`, `tenant`,
+        /// `project_token` or `invitation`.
         kind: &'static str = "execution",
         /// Its id.
         id: String = EXECUTION,
@@ -52,6 +57,36 @@ impl Found {
     pub(super) fn execution(id: ExecutionId) -> Self {
         let link = format!("/api/v1/functions/executions/{id}");
         Self { kind: "execution", id: id.to_string(), link }
+    }
+
+    /// All rows of the record that a request left.
+    pub(super) fn audit(id: RequestId) -> Self {
+        let link = format!("/api/v1/audit?request_id={id}");
+        Self { kind: "audit", id: id.to_string(), link }
+    }
+
+    /// Another user is looked at through what they did.
+    pub(super) fn user(id: UserId) -> Self {
+        let link = format!("/api/v1/audit?user_id={id}");
+        Self { kind: "user", id: id.to_string(), link }
+    }
+
+    pub(super) fn caller(id: UserId) -> Self {
+        Self { kind: "user", id: id.to_string(), link: "/api/v1/auth/me".to_owned() }
+    }
+
+    pub(super) fn tenant(id: TenantId) -> Self {
+        Self { kind: "tenant", id: id.to_string(), link: "/api/v1/usage".to_owned() }
+    }
+
+    pub(super) fn token(id: TokenId, of: ProjectId) -> Self {
+        let link = format!("/api/v1/projects/{of}/tokens");
+        Self { kind: "project_token", id: id.to_string(), link }
+    }
+
+    pub(super) fn invitation(id: InvitationId, of: ProjectId) -> Self {
+        let link = format!("/api/v1/projects/{of}/invitations");
+        Self { kind: "invitation", id: id.to_string(), link }
     }
 }
 

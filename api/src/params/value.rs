@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr, time};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use shared::domain::{
     BuildId, ExecutionId, ExecutionStatus, FunctionId, FunctionPart, FunctionStatus, IdCursor,
-    IdError, Level, LogCursor, OnDisconnect, PageError, PageSize, ProjectId, Reason, RequestId,
-    UserId, VersionId, VersionNumber, Window, check_length,
+    IdError, InvitationId, Level, LogCursor, OnDisconnect, PageError, PageSize, ProjectId, Reason,
+    RequestId, TenantId, TokenId, UserId, VersionId, VersionNumber, Window, check_length,
 };
 
 use crate::{
@@ -234,6 +234,10 @@ pub(crate) enum AnyId {
     Build(BuildId),
     Execution(ExecutionId),
     Request(RequestId),
+    User(UserId),
+    Tenant(TenantId),
+    Token(TokenId),
+    Invitation(InvitationId),
 }
 
 impl FromStr for AnyId {
@@ -246,6 +250,10 @@ impl FromStr for AnyId {
             Some((VersionId::PREFIX, _)) => text.parse().map(Self::Version),
             Some((BuildId::PREFIX, _)) => text.parse().map(Self::Build),
             Some((ExecutionId::PREFIX, _)) => text.parse().map(Self::Execution),
+            Some((UserId::PREFIX, _)) => text.parse().map(Self::User),
+            Some((TenantId::PREFIX, _)) => text.parse().map(Self::Tenant),
+            Some((TokenId::PREFIX, _)) => text.parse().map(Self::Token),
+            Some((InvitationId::PREFIX, _)) => text.parse().map(Self::Invitation),
             _ => text.parse().map(Self::Request),
         }
     }
@@ -254,7 +262,7 @@ impl FromStr for AnyId {
 impl Shape for AnyId {
     fn schema() -> MetaSchemaRef {
         const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-        inline(pattern(&format!("^(proj|func|ver|build|exec|req)-{UUID}$")))
+        inline(pattern(&format!("^(proj|func|ver|build|exec|req|user|ten|tok|inv)-{UUID}$")))
     }
 }
 

@@ -146,3 +146,20 @@ async fn whoever_is_removed_sees_the_project_no_longer() {
             .unwrap();
     assert_eq!(actions, ["member.remove"]);
 }
+
+#[tokio::test]
+async fn whoever_was_removed_gets_no_new_tokens_and_sees_no_usage() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let guest = app.guest(&owner, "member").await;
+    let refresh = async |token: &str| {
+        app.post("/api/v1/auth/refresh", None, json!({ "refresh_token": token })).await
+    };
+    let next = text(&refresh(&guest.refresh_token).await.data()["refresh_token"]);
+    assert_eq!(app.get("/api/v1/usage", &guest.token).await.status, 200);
+
+    let user = user_id(&app, &guest.token).await;
+    assert_eq!(remove(&app, &owner, &owner.token, &user).await.status, 200);
+    refresh(&next).await.assert_error(401, "UNAUTHENTICATED");
+    app.get("/api/v1/usage", &guest.token).await.assert_error(401, "UNAUTHENTICATED");
+}

@@ -35,6 +35,56 @@ async fn an_id_leads_to_what_it_stands_for_and_a_request_to_its_executions() {
 }
 
 #[tokio::test]
+async fn a_request_leads_to_its_build_and_its_row_in_the_audit_record() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let member = app.guest(&owner, "viewer").await;
+    let created = app.post(FUNCTIONS, Some(&owner.token), owner.new_function("hello")).await;
+    let path = format!("/api/v1/lookup/{}", text(&created.json()["request_id"]));
+    let kinds = async |token: &str| {
+        let found = app.get(&path, token).await.data()["found"].as_array().unwrap().clone();
+        for link in found.iter().map(|it| text(&it["link"])) {
+            assert_eq!(app.get(&link, token).await.status, 200, "{link}");
+        }
+        found.iter().map(|it| text(&it["kind"])).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&owner.token).await, ["build", "audit"]);
+    assert_eq!(kinds(&member.token).await, ["build"], "the record is for admins");
+}
+
+#[tokio::test]
+async fn people_tenants_tokens_and_invitations_are_found_by_whoever_may_see_them() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let viewer = app.guest(&owner, "viewer").await;
+    let stranger = app.register("stranger@example.com").await;
+    let me = app.get("/api/v1/auth/me", &owner.token).await.data();
+    let other = app.get("/api/v1/auth/me", &viewer.token).await.data();
+    let project = format!("/api/v1/projects/{}", owner.project_id);
+    let wanted = json!({ "name": "ci", "role": "viewer" });
+    let token = app.post(&format!("{project}/tokens"), Some(&owner.token), wanted).await.data();
+    let wanted = json!({ "email": "new@example.com", "role": "viewer" });
+    let invitations = format!("{project}/invitations");
+    let invitation = app.post(&invitations, Some(&owner.token), wanted).await.data();
+    for (id, kind, viewer_finds_it) in [
+        (&me["user_id"], "user", false),
+        (&other["user_id"], "user", true),
+        (&me["tenant_id"], "tenant", true),
+        (&token["token_id"], "project_token", false),
+        (&invitation["invitation_id"], "invitation", false),
+    ] {
+        let path = format!("/api/v1/lookup/{}", text(id));
+        let found = app.get(&path, &owner.token).await.data()["found"][0].clone();
+        assert_eq!((&found["kind"], &found["id"]), (&json!(kind), id));
+        let link = text(&found["link"]);
+        assert_eq!(app.get(&link, &owner.token).await.status, 200, "{link}");
+        let expected = if viewer_finds_it { 200 } else { 404 };
+        assert_eq!(app.get(&path, &viewer.token).await.status, expected, "{kind}");
+        app.get(&path, &stranger.token).await.assert_error(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
 async fn usage_queue_workers_and_server_are_shown() {
     let app = App::start().await;
     let owner = app.owner().await;
@@ -112,4 +162,20 @@ async fn what_a_plan_allows_is_the_operators_word() {
     let usage = app.get("/api/v1/usage", &owner.token).await.data();
     assert_eq!(usage["functions"], json!({ "used": 1, "limit": 1 }));
     assert_eq!(usage["timeout"], 10);
+}
+
+#[tokio::test]
+async fn only_admins_of_the_tenant_see_queue_and_workers() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let guest = app.guest(&owner, "owner").await;
+    let pool = app.database.pool().await;
+    for path in ["/api/v1/queue", "/api/v1/workers"] {
+        app.get(path, &guest.token).await.assert_error(403, "FORBIDDEN");
+        for (role, status) in [("viewer", 403), ("member", 403), ("admin", 200), ("owner", 200)] {
+            let change = "update tenant_member set role = $1";
+            sqlx::query(change).bind(role).execute(&pool).await.unwrap();
+            assert_eq!(app.get(path, &owner.token).await.status, status, "{path} as {role}");
+        }
+    }
 }

@@ -44,6 +44,23 @@ pub async fn record(tx: &mut Tx, deed: Deed) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether a request left a row.
+pub async fn has_request(
+    db: &Db,
+    tenant: TenantId,
+    request: RequestId,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin_for(tenant).await?;
+    let found = sqlx::query_scalar!(
+        r#"select exists (select from audit where request_id = $1 and tenant_id = $2) as "found!""#,
+        request.0,
+        tenant.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(found)
+}
+
 /// A row of the record.
 #[derive(Debug)]
 pub struct Recorded {

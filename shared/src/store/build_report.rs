@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{StoreError, Tx, db::word, toolchain};
-use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, TenantId};
+use crate::domain::{BuildId, BuildStatus, Diagnostic, FunctionId, RequestId, TenantId};
 
 /// One build, with everything the compiler said.
 #[derive(Debug)]
@@ -61,6 +61,23 @@ pub async fn function_of(
     .fetch_optional(&mut **tx)
     .await?;
     Ok(found.map(FunctionId))
+}
+
+/// The newest builds that came with a request, and their functions; at most ten.
+pub async fn of_request(
+    tx: &mut Tx,
+    tenant: TenantId,
+    request: RequestId,
+) -> Result<Vec<(BuildId, FunctionId)>, StoreError> {
+    let rows = sqlx::query!(
+        "select id, function_id from build where request_id = $1 and tenant_id = $2
+         order by id desc limit 10",
+        request.0,
+        tenant.0
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (BuildId(row.id), FunctionId(row.function_id))).collect())
 }
 
 /// The build of the function's newest version.

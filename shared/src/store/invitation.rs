@@ -102,6 +102,23 @@ pub async fn list(
         .collect()
 }
 
+/// The project of an invitation that is open.
+pub async fn project_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: InvitationId,
+) -> Result<Option<ProjectId>, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select project_id from invitation
+         where id = $1 and tenant_id = $2 and accepted_at is null and revoked_at is null",
+        id.0,
+        tenant.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.map(ProjectId))
+}
+
 /// Ends an invitation; false when there is none that could still be accepted.
 pub async fn revoke(tx: &mut Tx, project: ProjectId, id: InvitationId) -> Result<bool, StoreError> {
     let revoked = sqlx::query!(

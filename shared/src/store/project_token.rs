@@ -122,6 +122,23 @@ pub async fn list(
         .collect()
 }
 
+/// The project of a token that is not revoked.
+pub async fn project_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: TokenId,
+) -> Result<Option<ProjectId>, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select project_id from project_token
+         where id = $1 and tenant_id = $2 and revoked_at is null",
+        id.0,
+        tenant.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.map(ProjectId))
+}
+
 /// Ends a token at once; false when there is no such token, or no longer.
 pub async fn revoke(tx: &mut Tx, project: ProjectId, id: TokenId) -> Result<bool, StoreError> {
     let machine = sqlx::query_scalar!(

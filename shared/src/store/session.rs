@@ -48,7 +48,7 @@ pub enum Refreshed {
     Session(Session),
     /// The token had been rotated away before: somebody has a copy. The session is revoked now.
     Reused(Session),
-    /// No such session, or it has ended.
+    /// No such session, it has ended, or its user has no role left in the tenant.
     Ended,
 }
 
@@ -69,6 +69,10 @@ pub async fn refresh(
                 rotated_at > statement_timestamp() - make_interval(secs => $2) as \"just_rotated!\"
          from session
          where id = $1 and revoked_at is null and expires_at > now()
+           and (exists (select from tenant_member m
+                        where m.tenant_id = session.tenant_id and m.user_id = session.user_id)
+                or exists (select from project_member p
+                           where p.tenant_id = session.tenant_id and p.user_id = session.user_id))
          for update",
         id.0,
         tolerance.as_secs_f64(),

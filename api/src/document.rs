@@ -197,6 +197,7 @@ fn failures() -> Value {
         match status {
             401 => names.push("WWW-Authenticate"),
             409 | 429 | 503 => names.push("Retry-After"),
+            500 | 504 => names.extend(["X-Execution-Id", "X-Executed-Version"]),
             _ => {}
         }
         let schema = json!({ "$ref": "#/components/schemas/ErrorAnswer" });
@@ -220,6 +221,8 @@ fn headers() -> Value {
         "RateLimit-Remaining": count("What is left of this minute."),
         "RateLimit-Reset": count("Seconds until the next minute begins."),
         "Retry-After": count("Seconds after which another attempt makes sense, where one does."),
+        "X-Execution-Id": text("The id of the call, where one was made."),
+        "X-Executed-Version": text("The version that ran, where one did."),
         "WWW-Authenticate": text("What kind of token is wanted: `Bearer`."),
         "Idempotency-Replayed": {
             "description": "There, and `true`, when this is the answer to an earlier request with the \

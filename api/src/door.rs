@@ -164,7 +164,8 @@ impl<E: Endpoint> Door<E> {
                 format!("there is nothing at {method} {path}; see /docs for what there is"),
             ),
             StatusCode::METHOD_NOT_ALLOWED => {
-                let offered = self.offered.methods(path).unwrap_or_default();
+                // What the document does not describe are pages, which are only read.
+                let offered = self.offered.methods(path).unwrap_or_else(|| "GET".to_owned());
                 if let Ok(allow) = HeaderValue::try_from(&offered) {
                     response.headers_mut().insert(header::ALLOW, allow);
                 }

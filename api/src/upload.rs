@@ -9,6 +9,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaSchema, Registry},
 };
+use serde_json::{Value, json};
 use shared::domain::ErrorCode;
 
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 
 /// The part that holds the fields, as one JSON object.
 const FIELDS_PART: &str = "function";
+/// The fields that hold a source otherwise.
+const SOURCES: [&str; 3] = ["code", "code_base64", "files"];
 /// The part that holds the archive.
 const ARCHIVE_PART: &str = "source";
 /// Boundaries and headers of the parts, with room to spare.
@@ -87,7 +90,16 @@ fn form_schema<T: Body>() -> MetaSchema {
             required: true,
         },
     ];
-    MetaSchema { example: None, ..object("A source of several files.", properties, "".into()) }
+    object("A source of several files.", properties, form_example::<T>())
+}
+
+/// The fields of the JSON example, with an archive instead of its source.
+fn form_example<T: Body>() -> Value {
+    let mut fields = T::example();
+    for source in SOURCES {
+        fields.as_object_mut().and_then(|fields| fields.remove(source));
+    }
+    json!({ FIELDS_PART: fields, ARCHIVE_PART: "(the bytes of source.zip)" })
 }
 
 enum ContentType {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::{IntoResponse, Response, http::HeaderName};
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaResponses, Registry},
+    registry::{MetaHeader, MetaResponses, MetaSchema, Registry},
 };
 use shared::{
     domain::{
@@ -29,6 +29,7 @@ use crate::{
     auth::Caller,
     params::{self, LineCount},
     problem::Problem,
+    shape::inline,
 };
 
 /// For waiting in the queue and recording the outcome, on top of the function's own timeout.
@@ -66,14 +67,32 @@ impl IntoResponse for Invoked {
 
 impl ApiResponse for Invoked {
     fn meta() -> MetaResponses {
-        let mut meta = Okay::<Called>::meta();
-        meta.responses.extend(Accepted::<Queued>::meta().responses);
-        meta
+        let mut done = Okay::<Called>::meta().responses;
+        let mut queued = Accepted::<Queued>::meta().responses;
+        for response in &mut done {
+            response.headers.push(described(&EXECUTION_ID, "The id of this call."));
+            response.headers.push(described(&EXECUTED_VERSION, "The version that ran."));
+        }
+        for response in &mut queued {
+            let says = "The preference that was followed: `respond-async`.";
+            response.headers.push(described(&PREFERENCE_APPLIED, says));
+        }
+        MetaResponses { responses: done.into_iter().chain(queued).collect() }
     }
 
     fn register(registry: &mut Registry) {
         Okay::<Called>::register(registry);
         Accepted::<Queued>::register(registry);
+    }
+}
+
+fn described(name: &HeaderName, says: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.to_string(),
+        description: Some(says.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: inline(MetaSchema::new("string")),
     }
 }
 

@@ -82,6 +82,52 @@ async fn a_bad_project_is_refused() {
 }
 
 #[tokio::test]
+async fn a_bad_member_or_invitation_is_refused_field_by_field() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let project = format!("/api/v1/projects/{}", owner.project_id);
+    let good = json!({ "email": "bob@example.com", "role": "member" });
+    let of_both = || {
+        vec![
+            case(json!({ "email": GONE }), &["email"], "is required"),
+            case(json!({ "email": "bob" }), &["email"], "not an e-mail address"),
+            case(json!({ "email": null }), &["email"], "found null"),
+            case(json!({ "role": GONE }), &["role"], "is required"),
+            case(json!({ "role": "king" }), &["role"], "viewer, member, admin, owner"),
+            case(json!({ "role": 1, "email": 2 }), &["email", "role"], "found a number"),
+            case(json!({ "tenant_id": "x" }), &["tenant_id"], "is not a known field"),
+        ]
+    };
+    check(&app, &format!("{project}/members"), Some(&owner.token), &good, of_both()).await;
+    let mut of_invitations = of_both();
+    let days = [
+        (json!(0), "1 to 30 are allowed"),
+        (json!(31), "1 to 30 are allowed"),
+        (json!("7"), "number"),
+    ];
+    of_invitations.extend(
+        days.map(|(days, says)| {
+            case(json!({ "expires_in_days": days }), &["expires_in_days"], says)
+        }),
+    );
+    check(&app, &format!("{project}/invitations"), Some(&owner.token), &good, of_invitations).await;
+
+    let me = app.get("/api/v1/auth/me", &owner.token).await.data();
+    let member = format!("{project}/members/{}", text(&me["user_id"]));
+    for (body, field) in [(json!({}), "role"), (json!({ "role": "king" }), "role")] {
+        let put = hyper::Method::PUT;
+        let reply = app.call(put, &member, Some(&owner.token), Some(&body)).await;
+        assert_eq!(reply.wrong_fields(), [field], "{body}");
+    }
+    let accept = "/api/v1/invitations/accept";
+    let cases = vec![
+        case(json!({ "token": GONE }), &["token"], "is required"),
+        case(json!({ "token": 7 }), &["token"], "found a number"),
+    ];
+    check(&app, accept, Some(&owner.token), &json!({ "token": "apprun_inv_x" }), cases).await;
+}
+
+#[tokio::test]
 async fn a_bad_function_is_refused_field_by_field() {
     let app = App::start().await;
     let owner = app.owner().await;

@@ -133,3 +133,31 @@ fn resolved<'a>(document: &'a Value, described: &'a Value) -> &'a Value {
         None => described,
     }
 }
+
+#[test]
+fn forms_have_an_example_and_calls_name_their_headers() {
+    let document = document();
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    for (path, method) in
+        [("/api/v1/functions", "post"), ("/api/v1/functions/{function_id}", "put")]
+    {
+        let body = &operation(path, method)["requestBody"]["content"]["multipart/form-data"];
+        let example = &body["schema"]["example"];
+        assert!(example["function"]["name"].is_string(), "{method} {path}: {example}");
+        assert!(example["function"].get("code").is_none(), "the archive is the source: {example}");
+        assert!(example["source"].is_string(), "{example}");
+    }
+    let answers = operation("/api/v1/functions/{function_id}/invoke", "post")["responses"].clone();
+    for (status, header) in [
+        ("200", "x-execution-id"),
+        ("200", "x-executed-version"),
+        ("202", "preference-applied"),
+        ("504", "X-Execution-Id"),
+        ("500", "X-Executed-Version"),
+    ] {
+        let answer = resolved(&document, &answers[status]);
+        let names = answer["headers"].as_object().unwrap();
+        let found = names.keys().any(|name| name.eq_ignore_ascii_case(header));
+        assert!(found, "{status} without {header}: {names:?}");
+    }
+}

@@ -23,6 +23,10 @@ async fn unknown_routes_and_wrong_methods_have_the_envelope() {
         (Method::DELETE, FUNCTIONS, "POST, GET"),
         (Method::PATCH, "/api/v1/functions/any/invoke", "POST"),
         (Method::POST, "/health", "GET"),
+        (Method::POST, "/docs", "GET"),
+        (Method::DELETE, "/docs/errors/NOT_FOUND", "GET"),
+        (Method::PUT, "/openapi.json", "GET"),
+        (Method::POST, "/metrics", "GET"),
     ] {
         let reply = app.call(method, path, None, None).await;
         reply.assert_error(405, "METHOD_NOT_ALLOWED");

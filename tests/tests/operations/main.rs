@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod files;
+mod logs;
 mod memory;
 mod metrics;
+mod plans;
 mod readiness;
 
 use std::path::{Path, PathBuf};

@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     pub(crate) image: Image,
     /// The worker's process id: between it and the spawner there may be a warden.
     pub(crate) worker: u32,
+    /// How many slots may exist at a time.
+    pub(crate) slots: u32,
 }
 
 /// The spawner's answer to `Setup`.

@@ -232,7 +232,11 @@ fn raise_open_files() {
 }
 
 async fn start_spawner(options: &Options) -> Result<(Arc<Pool>, SpawnerProcess), StartError> {
-    let setup = Setup { image: options.image.clone(), worker: std::process::id() };
+    let setup = Setup {
+        image: options.image.clone(),
+        worker: std::process::id(),
+        slots: (options.slots + options.primed) as u32,
+    };
     let (link, process) = Link::start(&options.conditions.launcher, &setup).await?;
     let shelf = Primed { count: options.primed, disk: options.primed_disk };
     Ok((Pool::new(Arc::new(link), options.slots, shelf, options.gate.clone()), process))

@@ -3,13 +3,13 @@
 //! The program must not be PID 1 itself: signals work differently there. Init runs only our code,
 //! under a user id of its own, without capabilities (a build's keeps the one to kill).
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait},
     system::{setdomainname, sethostname},
-    thread::{CapabilitySet, UnshareFlags, set_name},
+    thread::{CapabilitySet, LinkNameSpaceType, UnshareFlags, move_into_link_name_space, set_name},
     time::Timespec,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct SlotSetup<'a> {
     pub(crate) profile: Profile,
     pub(crate) overlays: &'a [Overlay],
     pub(crate) routes: &'a Routes,
+    /// An empty network namespace that is kept for slots of this index.
+    pub(crate) network: Option<BorrowedFd<'a>>,
     pub(crate) disk: DiskSize,
     pub(crate) steps: Steps,
 }
@@ -63,7 +65,10 @@ fn settle_in(
     spawner: &OwnedFd,
 ) -> Result<(), Failure> {
     let steps = setup.steps;
-    steps.take(Stage::Network, || sys::unshare(UnshareFlags::NEWNET))?;
+    steps.take(Stage::Network, || match setup.network {
+        Some(kept) => Ok(move_into_link_name_space(kept, Some(LinkNameSpaceType::Network))?),
+        None => sys::unshare(UnshareFlags::NEWNET),
+    })?;
     if setup.profile == Profile::Networked {
         steps.take(Stage::Network, || open_network(setup.routes, socket))?;
     }

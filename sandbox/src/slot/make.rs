@@ -26,6 +26,8 @@ pub(crate) struct SlotMaker {
     pub(crate) profile: Profile,
     pub(crate) overlays: Vec<Overlay>,
     pub(crate) routes: Routes,
+    /// Empty network namespaces by index, for slots that do not make their own.
+    pub(crate) networks: Vec<OwnedFd>,
     /// The spawner's own pidfd, by which an init sees that it was orphaned.
     pub(crate) spawner: OwnedFd,
 }
@@ -39,7 +41,7 @@ pub(crate) struct NewSlot {
     pub(crate) knobs: Vec<(Knob, OwnedFd)>,
 }
 
-/// All but the network namespace: init makes that one, beside the spawner's next work.
+/// All but the network namespace: init enters or makes that one, beside the spawner's next work.
 const NAMESPACES: UnshareFlags = UnshareFlags::NEWPID
     .union(UnshareFlags::NEWNS)
     .union(UnshareFlags::NEWIPC)
@@ -83,6 +85,7 @@ impl SlotMaker {
             profile: self.profile,
             overlays: &self.overlays,
             routes: &self.routes,
+            network: self.networks.get(index as usize).map(AsFd::as_fd),
             disk,
             steps,
         };

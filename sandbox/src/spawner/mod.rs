@@ -4,6 +4,7 @@
 //! holds no secret, and after sealing can name no file of the host. It lives as long as its worker.
 
 mod claim;
+mod networks;
 mod prepare;
 mod process;
 mod seal;

@@ -9,7 +9,7 @@ use rustix::{
     thread::{CapabilitySet, capabilities},
 };
 
-use super::{claim::Claim, seal::seal};
+use super::{claim::Claim, networks, seal::seal};
 use crate::{
     cgroup::{Controller, Layout, Tree},
     error::{Layer, MissingLayer},
@@ -78,12 +78,14 @@ pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
             missing.push(lacking(Layer::Memory, "make a control group", &error, DELEGATE));
         })
     });
-    let sealed = seal(image).map_err(|error| {
+    // What is opened before the root is sealed lies behind no path afterwards.
+    let networks = networks::make(setup).and_then(|networks| seal(image).map(|()| networks));
+    let networks = networks.map_err(|error| {
         let fix = "run as root, or give the container CAP_SYS_ADMIN and a seccomp profile that \
                    allows namespaces";
         missing.push(lacking(Layer::Namespaces, "seal the root", &error, fix));
     });
-    let (Ok((claim, tree)), Ok(())) = (tree, sealed) else { return Err(missing) };
+    let (Ok((claim, tree)), Ok(networks)) = (tree, networks) else { return Err(missing) };
     if let Err(error) = give_up_all_but(kept(image.profile)) {
         let fix = "give this process CAP_SETPCAP, or run it as root";
         missing.push(lacking(Layer::Privileges, "give up capabilities", &error, fix));
@@ -101,6 +103,7 @@ pub(super) fn prepare(setup: &Setup) -> Result<Prepared, Vec<MissingLayer>> {
         profile: image.profile,
         overlays: image.overlays.clone(),
         routes: image.routes.clone(),
+        networks,
         spawner,
     };
     Ok(Prepared { maker, claim, missing })

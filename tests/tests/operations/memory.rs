@@ -22,7 +22,8 @@ fn warden_of(pid: u32) -> Option<u32> {
         .flat_map(|text| text.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
         .collect();
     children.into_iter().find(|child| {
-        fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name == "apprun-warden\n")
+        fs::read_to_string(format!("/proc/{child}/comm"))
+            .is_ok_and(|name| name == "apprun-warden\n")
     })
 }
 

@@ -13,7 +13,7 @@ pub const MAX_VARIABLES_BYTES: usize = 16 * 1024;
 const RESERVED_PREFIXES: [&str; 2] = ["APPRUN_", "LD_"];
 
 /// Names that belong to the platform: what it sets itself, and what would undo its limits.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "GOMAXPROCS",
     "GOMEMLIMIT",
     "GOGC",
@@ -21,6 +21,7 @@ const RESERVED: [&str; 12] = [
     "GOTRACEBACK",
     "RUST_BACKTRACE",
     "RUST_MIN_STACK",
+    "TRACEPARENT",
     "PATH",
     "HOME",
     "TMPDIR",

@@ -31,6 +31,8 @@ use crate::{
     pull::{Assignment, Trouble, through_trouble},
 };
 
+/// What a call may keep busy.
+const CORES: u32 = 1;
 /// Over which the kernel evens a core's share out.
 const CPU_QUOTA_PERIOD: Duration = Duration::from_millis(100);
 
@@ -147,6 +149,8 @@ fn program(
         ("APPRUN_DEADLINE", deadline.format(&Rfc3339).unwrap_or_default()),
         // Where OpenTelemetry looks for it in a process's environment.
         ("TRACEPARENT", trace.to_string()),
+        // Without `/proc` Go sees no quota, and would start threads for cores that the call may not use.
+        ("GOMAXPROCS", CORES.to_string()),
     ];
     let ours = ours.map(|(name, value)| (name.to_owned(), value));
     let certificates = (call.network == NetworkAccess::Egress).then_some(CERTIFICATES_VARIABLE);
@@ -155,8 +159,8 @@ fn program(
     Program {
         executable: Executable::File(binary),
         args: Vec::new(),
-        // What the author says comes later, and wins.
-        env: certificates.into_iter().chain(plain).chain(secrets).chain(ours).collect(),
+        // Of two of one name, programs take the first: nobody sets ours, and the author may set the last.
+        env: ours.into_iter().chain(plain).chain(secrets).chain(certificates).collect(),
         stdin: call.input.clone().into_bytes(),
         files: Vec::new(),
         collect: None,
@@ -211,7 +215,7 @@ fn limits(call: &StartedExecution, payloads: &PayloadLimits) -> Limits {
         // A call may keep one core busy for as long as it may run. What the quota lets it run ahead of
         // that must not end it before its time.
         cpu_time: call.timeout + CPU_QUOTA_PERIOD,
-        cpu_millicores: 1000,
+        cpu_millicores: CORES * 1000,
         memory_bytes: call.memory_bytes,
         pids: 64,
         stdout_bytes: payloads.output_bytes,

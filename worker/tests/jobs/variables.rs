@@ -31,6 +31,7 @@ async fn a_function_sees_its_variables_and_secrets() {
     }
     let ours = |name: &str| seen.iter().any(|it| it.starts_with(name));
     assert!(ours("APPRUN_EXECUTION_ID=") && ours("APPRUN_DEADLINE="), "{seen:?}");
+    assert!(ours("GOMAXPROCS=1"), "as many threads as a call may keep cores busy: {seen:?}");
     let log = "select log || diagnostics::text from build where id = $1";
     assert!(!f.text(log, build.0).await.unwrap().contains("hunter2"));
     worker.stop().await;

@@ -16,7 +16,7 @@ use crate::{error::CommandError, wiring};
 pub(super) async fn run(config: Config, tenant: TenantId, plan: Plan) -> Result<(), CommandError> {
     let db = Db::connect(wiring::database_url(&config)?.expose(), 1).await?;
     db.require_schema().await?;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_for(tenant).await?;
     let before = account::change_plan(&mut tx, tenant, plan).await?;
     let before = before.ok_or(CommandError::NoSuchTenant { tenant })?;
     let deed = Deed {

@@ -99,7 +99,7 @@ async fn a_call_says_as_much_as_the_operator_allows() {
     let worker = f.start_worker_with_payloads(payloads).await;
     let function = f.built(TALKER, 30).await;
     let end =
-        "select coalesce(reason, status) || ' ' || log_truncated from execution where id = $1";
+        "select coalesce(reason, status) || ' ' || logs_truncated from execution where id = $1";
     let cases = [
         (r#"{"Output":2000,"Log":1000}"#, "completed false"),
         (r#"{"Output":2000,"Log":1100}"#, "completed true"),

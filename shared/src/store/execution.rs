@@ -307,38 +307,45 @@ impl LogColumns {
     }
 }
 
-/// Ends an execution that could not be run to an end of its own.
+/// Ends an execution that could not be run to an end of its own. Whose call it was; None when it had
+/// ended before.
 pub async fn give_up(
     tx: &mut Tx,
     id: ExecutionId,
     reason: Reason,
     message: &str,
-) -> Result<(), StoreError> {
-    sqlx::query!(
+) -> Result<Option<FunctionId>, StoreError> {
+    let function = sqlx::query_scalar!(
         "update execution
          set status = 'failed', dead_letter = mode = 'async', reason = $2, error_message = $3,
              completed_at = now()
-         where id = $1 and status in ('pending', 'running')",
+         where id = $1 and status in ('pending', 'running')
+         returning function_id",
         id.0,
         reason.as_str(),
         message,
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    Ok(function.map(FunctionId))
 }
 
-/// Ends an execution that nobody wants any more before it ran to an end.
-pub async fn record_cancelled(tx: &mut Tx, id: ExecutionId) -> Result<(), StoreError> {
-    sqlx::query!(
+/// Ends an execution that nobody wants any more before it ran to an end. Whose call it was; None when
+/// it had ended before.
+pub async fn record_cancelled(
+    tx: &mut Tx,
+    id: ExecutionId,
+) -> Result<Option<FunctionId>, StoreError> {
+    let function = sqlx::query_scalar!(
         "update execution
          set status = 'cancelled', reason = 'cancelled', completed_at = now()
-         where id = $1 and status in ('pending', 'running')",
+         where id = $1 and status in ('pending', 'running')
+         returning function_id",
         id.0
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    Ok(function.map(FunctionId))
 }
 
 /// Ends executions whose jobs were taken out of the line.

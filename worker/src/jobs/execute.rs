@@ -26,6 +26,7 @@ use super::{
     trace::{JobTrace, RUN},
 };
 use crate::{
+    burial::Buried,
     egress::CERTIFICATES_VARIABLE,
     pull::{Assignment, Trouble, through_trouble},
 };
@@ -41,7 +42,9 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let Assignment { job, held, stop, .. } = assignment;
     let id = ExecutionId(job.subject);
     if job.cancel_requested {
-        return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
+        let ended = through_trouble(held, || record_cancelled(&services.db, job)).await?;
+        ended.count(&services.metrics.functions);
+        return Ok(());
     }
     let start = || execution::start(&services.db, id, try_number(job), &services.worker);
     let Some(call) = through_trouble(held, start).await? else {
@@ -265,9 +268,10 @@ async fn record(
     Ok(None)
 }
 
-async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<Buried, SettleError> {
     let mut tx = db.begin().await?;
     queue::settle(&mut tx, job.claim).await?;
-    execution::record_cancelled(&mut tx, ExecutionId(job.subject)).await?;
-    Ok(tx.commit().await?)
+    let function = execution::record_cancelled(&mut tx, ExecutionId(job.subject)).await?;
+    tx.commit().await?;
+    Ok(Buried { function, reason: Reason::Cancelled })
 }

@@ -11,7 +11,7 @@ use compiler::Places;
 use sandbox::{Conditions, Launcher, Layer};
 use shared::{
     artifact::ArtifactStore,
-    config::{CompilerSettings, Config, FetchSettings, Registration, Secret},
+    config::{CompilerSettings, Config, Registration, Secret},
     metrics::Metrics,
     queue::{CallLimits, Signals},
     store::Db,
@@ -31,9 +31,6 @@ const CONNECTIONS_PER_BUILD: u32 = 2;
 /// Requests that one API works on at once, most of which wait for a call to end; more are told to
 /// come again.
 const MAX_REQUESTS: usize = 2048;
-/// A build uses several cores for a second or two; more than one at a time per two cores only makes
-/// each of them slower.
-const CORES_PER_BUILD: u32 = 2;
 
 /// Of the running program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -116,7 +113,7 @@ impl Backbone {
             retention: config.retention,
             kept_versions: config.functions.kept_versions,
             secret_keys: config.secret_keys.clone(),
-            builder: builder_options(&config.compiler, &config.fetch),
+            builder: builder_options(config),
             metrics: self.metrics.clone(),
             name: worker_name(),
             conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },
@@ -161,20 +158,17 @@ pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, Com
 }
 
 /// Connections of a worker to the database.
-pub(crate) fn worker_connections() -> u32 {
-    CALL_CONNECTIONS + CONNECTIONS_PER_BUILD * build_slots()
+pub(crate) fn worker_connections(config: &Config) -> u32 {
+    CALL_CONNECTIONS + CONNECTIONS_PER_BUILD * config.build_slots
 }
 
-fn build_slots() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD)
-}
-
-fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
-    let slots = build_slots();
-    let places = places(settings);
-    let cache_dir = settings.cache_dir.clone();
-    BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }
+fn builder_options(config: &Config) -> BuilderOptions {
+    BuilderOptions {
+        places: places(&config.compiler),
+        cache_dir: config.compiler.cache_dir.clone(),
+        fetch: config.fetch.clone(),
+        slots: config.build_slots,
+    }
 }
 
 /// Where toolchains are looked for.

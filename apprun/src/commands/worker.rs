@@ -26,9 +26,9 @@ pub(super) async fn run(
         None => None,
     };
     let artifacts = wiring::open_artifacts(&config).await?;
-    let backbone =
-        wiring::Backbone::connect(wiring::database_url(&config)?, wiring::worker_connections())
-            .await?;
+    let database_url = wiring::database_url(&config)?;
+    let connections = wiring::worker_connections(&config);
+    let backbone = wiring::Backbone::connect(database_url, connections).await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());
     if let Some((configured, listener)) = listener {

@@ -67,6 +67,11 @@ pub const SETTINGS: &[Setting] = &[
         "Functions running at once in one worker [default: 4 per core]",
     ),
     Setting::new(
+        "build_slots",
+        "APPRUN_BUILD_SLOTS",
+        "Builds running at once in one worker, each with up to 2 GiB [default: 1 per two cores]",
+    ),
+    Setting::new(
         "shutdown_grace",
         "APPRUN_SHUTDOWN_GRACE",
         "Seconds that requests and jobs may go on after SIGTERM [default: 30, in dev 5]",

@@ -86,6 +86,15 @@ fn an_outside_issuer_is_configured_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_worker_builds_at_least_one_thing_at_a_time() {
+    assert!(Config::load(Sources::default()).unwrap().build_slots >= 1);
+    assert_eq!(
+        problems_of_variables(&[("APPRUN_BUILD_SLOTS", "0")]),
+        ["build_slots = \"0\" (APPRUN_BUILD_SLOTS): must be a whole number from 1 to 64"]
+    );
+}
+
+#[test]
 fn a_flag_outweighs_a_variable_and_a_variable_the_file() {
     let file = file("http_addr: 127.0.0.1:1\nworker_slots: 1\nlog: file\n");
     let sources = Sources {

@@ -21,6 +21,10 @@ use crate::{
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
+/// A build uses several cores for a second or two; more than one at a time per two cores only makes
+/// each of them slower.
+const CORES_PER_BUILD: u32 = 2;
+const MAX_BUILD_SLOTS: u32 = 64;
 /// Without Postgres' notices ("already exists, skipping") and its goodbyes to connections that are cut
 /// off at the end, which tell an operator nothing.
 const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
@@ -106,6 +110,8 @@ pub struct Config {
     pub secret_keys: Option<SecretKeys>,
     /// Functions running at once in one worker.
     pub worker_slots: u32,
+    /// Builds running at once in one worker.
+    pub build_slots: u32,
     /// How long requests and jobs may go on once a process is told to stop; when nobody says, the
     /// command decides.
     pub shutdown_grace: Option<Duration>,
@@ -286,6 +292,7 @@ impl Config {
             jwt_secret: values.secret("jwt_secret", jwt_secret),
             secret_keys: values.secret("secret_key", str::parse),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
+            build_slots: values.number("build_slots", default_build_slots(), 1..=MAX_BUILD_SLOTS),
             shutdown_grace: values.optional("shutdown_grace", seconds),
             shutdown_delay: values.optional("shutdown_delay", seconds).unwrap_or_default(),
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
@@ -422,6 +429,14 @@ impl Home {
 }
 
 fn default_slots() -> u32 {
+    cores().saturating_mul(SLOTS_PER_CORE).min(1024)
+}
+
+fn default_build_slots() -> u32 {
+    cores().div_ceil(CORES_PER_BUILD).min(MAX_BUILD_SLOTS)
+}
+
+fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores).unwrap_or(1).saturating_mul(SLOTS_PER_CORE).min(1024)
+    u32::try_from(cores).unwrap_or(1)
 }

@@ -103,7 +103,11 @@ impl<E: Endpoint> Endpoint for Door<E> {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
         };
-        let mut response = seal(self.explain(response, &line), visit.cause);
+        let response = self.explain(response, &line);
+        if let Some(problem) = response.extensions().get::<Problem>() {
+            self.metrics.failed(problem.code);
+        }
+        let mut response = seal(response, visit.cause);
         headers::add(&mut response, visit.allowance.get());
         let (status, took) = (response.status(), line.began_at.elapsed());
         self.metrics.answered(&line.method, handler, status.as_u16(), took);

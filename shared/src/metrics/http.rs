@@ -7,6 +7,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::Label;
+use crate::domain::ErrorCode;
+
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
@@ -18,6 +21,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 pub struct Http {
     requests: Family<[(&'static str, String); 2], Counter>,
     durations: Family<[(&'static str, String); 1], Histogram>,
+    errors: Family<[Label; 1], Counter>,
 }
 
 impl Http {
@@ -25,6 +29,7 @@ impl Http {
         let new = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            errors: Family::default(),
         };
         let help = "Requests that were answered, by method and status";
         registry.register("apprun_http_requests", help, new.requests.clone());
@@ -35,7 +40,14 @@ impl Http {
             Unit::Seconds,
             new.durations.clone(),
         );
+        let help = "Requests that were answered with an error, by its code";
+        registry.register("apprun_http_errors", help, new.errors.clone());
         new
+    }
+
+    /// A request is answered with this error: whose fault it is, a status alone does not tell.
+    pub fn failed(&self, code: ErrorCode) {
+        self.errors.get_or_create(&[("code", code.as_str())]).inc();
     }
 
     /// A request was answered. `handler` is the path as the document spells it, never as the client

@@ -45,6 +45,7 @@ pub struct Metrics {
     /// Slots and isolation.
     pub worker: Worker,
     connections: Family<[Label; 1], Gauge>,
+    max_connections: Gauge,
     depths: Arc<Mutex<Vec<Depth>>>,
     registry: Arc<Registry>,
 }
@@ -59,12 +60,16 @@ impl Metrics {
         let connections = Family::<[Label; 1], Gauge>::default();
         let help = "Connections to the database, by state";
         registry.register("apprun_database_connections", help, connections.clone());
+        let max_connections = Gauge::default();
+        let help = "Connections to the database that this process may have for statements";
+        registry.register("apprun_database_connections_max", help, max_connections.clone());
         let build = Family::<[Label; 1], Gauge>::default();
         build.get_or_create(&[("version", version)]).set(1);
         registry.register("apprun_build_info", "The running program", build);
         let depths = Arc::default();
         registry.register_collector(Box::new(queue::Queue::new(Arc::clone(&depths))));
-        Self { functions, http, worker, connections, depths, registry: Arc::new(registry) }
+        let registry = Arc::new(registry);
+        Self { functions, http, worker, connections, max_connections, depths, registry }
     }
 
     /// The text of a scrape. While the database is away, what only it knows is left out.
@@ -73,6 +78,7 @@ impl Metrics {
         let state = |state| self.connections.get_or_create_owned(&[("state", state)]);
         state("busy").set(connections.busy.into());
         state("idle").set(connections.idle.into());
+        self.max_connections.set(connections.max.into());
         let depths = crate::queue::depths(db, None).await;
         self.text(depths)
     }

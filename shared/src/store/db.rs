@@ -96,13 +96,15 @@ impl StoreError {
     }
 }
 
-/// How many connections of a pool are in use, and how many wait for use.
+/// How many connections of a pool are in use, how many wait for use, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
     /// Given out.
     pub busy: u32,
     /// Open and free.
     pub idle: u32,
+    /// Open at once, at most.
+    pub max: u32,
 }
 
 /// A handle to one Postgres database; clones share the pool.
@@ -208,7 +210,8 @@ impl Db {
     /// What the connections of this process do right now.
     pub fn connections(&self) -> Connections {
         let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        Connections { busy: self.pool.size().saturating_sub(idle), idle }
+        let max = self.pool.options().get_max_connections();
+        Connections { busy: self.pool.size().saturating_sub(idle), idle, max }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

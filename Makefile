@@ -17,7 +17,8 @@ test: ## every test
 	scripts/setup.sh --for-tests
 	scripts/test.sh
 
-test-api: setup ## requests that Schemathesis makes up, against a fresh stack; five minutes, report in target/api
+test-api: ## requests that Schemathesis makes up, against a fresh stack; five minutes, report in target/api
+	scripts/setup.sh --for-api
 	cargo build --package apprun
 	scripts/as-root.sh scripts/test-api.sh
 
@@ -36,7 +37,7 @@ load: ## k6 against a fresh stack on loopback, all scenarios in short; report in
 	scripts/as-root.sh loadtests/run.sh
 
 chaos: setup ## ten minutes of killed workers and restarted databases; the short form is part of test
-	APPRUN_CHAOS_SECONDS=600 cargo test --package worker --test chaos -- --nocapture
+	APPRUN_CHAOS_SECONDS=600 scripts/as-root.sh cargo test --package worker --test chaos -- --nocapture
 
 soak-sandbox: setup ## ten thousand calls leave worker and spawner as they were; the short form is part of test
 	APPRUN_SOAK_CALLS=10000 scripts/as-root.sh cargo test --package sandbox --test sandbox \

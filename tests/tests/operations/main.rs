@@ -6,6 +6,7 @@ mod files;
 mod memory;
 mod metrics;
 mod readiness;
+mod scripts;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,10 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use hyper_util::{
 };
 use poem::{
     Endpoint,
-    http::uri::Scheme,
+    http::{HeaderValue, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -41,18 +44,18 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Serves the API until `shutdown`, and then for as long as the configuration says to whoever has not
-/// noticed; then lets running requests end for as long as it grants them.
+/// noticed, one answer for each connection; then lets running requests end for as long as it grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let (delay, grace) = (state.config.shutdown_delay, state.config.shutdown_grace);
-    let stopping = state.clone();
+    let stopping = state.stopping.clone();
     let mut open = Open {
-        routes: Arc::new(routes::all(state)),
+        answers: Arc::new(Answers { are_last: stopping.clone(), routes: routes::all(state) }),
         slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
     };
     open.accept_until(&listener, shutdown).await;
-    stopping.stopping.store(true, Ordering::Relaxed);
+    stopping.store(true, Ordering::Relaxed);
     open.accept_until(&listener, tokio::time::sleep(delay)).await;
     drop(listener);
     if tokio::time::timeout(grace, open.graceful.shutdown()).await.is_err() {
@@ -60,9 +63,26 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
     }
 }
 
+/// What connections are answered with.
+struct Answers<E> {
+    routes: E,
+    /// Whether each connection ends with its next answer: its client finds a process that stays.
+    are_last: Arc<AtomicBool>,
+}
+
+impl<E: Endpoint> Answers<E> {
+    async fn answer(&self, request: poem::Request) -> poem::Response {
+        let mut response = self.routes.get_response(request).await;
+        if self.are_last.load(Ordering::Relaxed) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
 /// The connections that are open.
 struct Open<E> {
-    routes: Arc<E>,
+    answers: Arc<Answers<E>>,
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
     /// Whatever still runs when the grace is over ends with this set.
@@ -79,7 +99,7 @@ impl<E: Endpoint + 'static> Open<E> {
                 Some(_) = self.connections.join_next() => continue,
             };
             let watcher = self.graceful.watcher();
-            let connection = serve_connection(self.routes.clone(), stream, peer, watcher);
+            let connection = serve_connection(self.answers.clone(), stream, peer, watcher);
             self.connections.spawn(async move {
                 connection.await;
                 drop(slot);
@@ -106,7 +126,7 @@ async fn accept(
 }
 
 async fn serve_connection(
-    routes: Arc<impl Endpoint + 'static>,
+    answers: Arc<Answers<impl Endpoint + 'static>>,
     stream: TcpStream,
     peer: SocketAddr,
     watcher: Watcher,
@@ -118,9 +138,9 @@ async fn serve_connection(
     let remote = RemoteAddr(peer.into());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let parts = (request, local.clone(), remote.clone(), Scheme::HTTP);
-        let routes = routes.clone();
+        let answers = answers.clone();
         async move {
-            Ok::<hyper::Response<_>, Infallible>(routes.get_response(parts.into()).await.into())
+            Ok::<hyper::Response<_>, Infallible>(answers.answer(parts.into()).await.into())
         }
     });
     let connection = http1::Builder::new()

@@ -48,7 +48,8 @@ pub struct Parts {
     pub(crate) outside: Option<Outside>,
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
-    pub(crate) stopping: AtomicBool,
+    /// Set while this process goes on only for those who have not noticed.
+    pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) process: Process,
 }
 
@@ -71,7 +72,7 @@ impl ApiState {
             outside,
             hasher,
             limiter,
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
             process,
         }))
     }

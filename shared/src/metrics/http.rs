@@ -31,7 +31,7 @@ impl Http {
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             errors: Family::default(),
         };
-        let help = "Requests that were answered, by method and status";
+        let help = "Requests, by method and status; 499: its caller left before the answer";
         registry.register("apprun_http_requests", help, new.requests.clone());
         let help = "From a request's head to its answer, by handler";
         registry.register_with_unit(
@@ -50,7 +50,7 @@ impl Http {
         self.errors.get_or_create(&[("code", code.as_str())]).inc();
     }
 
-    /// A request was answered. `handler` is the path as the document spells it, never as the client
+    /// A request was answered, or its caller left. `handler` is the path as the document spells it, never as the client
     /// did; None when there is nothing at that path.
     pub fn answered(&self, method: &str, handler: Option<&str>, status: u16, took: Duration) {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");

@@ -41,5 +41,5 @@ mod upload;
 pub use config::{ApiConfig, KeyPace};
 pub use permission::{Needs, permissions};
 pub use routes::openapi;
-pub use server::serve;
+pub use server::{serve, while_starting};
 pub use state::{ApiState, Process};

@@ -28,7 +28,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{ApiState, routes};
+use crate::{ApiState, Process, routes};
 
 /// Connections open at once; more wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 4096;
@@ -43,17 +43,30 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Before accepting again after a failure that the next accept would meet as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// For answers of a process that starts: they wait for nothing.
+const STARTING_GRACE: Duration = Duration::from_millis(100);
+
+/// Does what an API needs before it can serve, and meanwhile tells whoever comes that this process lives
+/// and is not ready.
+pub async fn while_starting<T>(
+    process: &Process,
+    listener: &TcpListener,
+    work: impl Future<Output = T>,
+) -> T {
+    let are_last = Arc::new(AtomicBool::new(true));
+    let mut open = Open::new(Answers { are_last, routes: routes::starting(process.clone()) });
+    let done = open.accept_until(listener, work).await;
+    // Who has connected and asked nothing is cut off here, and connects again.
+    let _ = tokio::time::timeout(STARTING_GRACE, open.graceful.shutdown()).await;
+    done
+}
+
 /// Serves the API until `shutdown`, and then for as long as the configuration says to whoever has not
 /// noticed, one answer for each connection; then lets running requests end for as long as it grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let (delay, grace) = (state.config.shutdown_delay, state.config.shutdown_grace);
     let stopping = state.stopping.clone();
-    let mut open = Open {
-        answers: Arc::new(Answers { are_last: stopping.clone(), routes: routes::all(state) }),
-        slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        graceful: GracefulShutdown::new(),
-        connections: JoinSet::new(),
-    };
+    let mut open = Open::new(Answers { are_last: stopping.clone(), routes: routes::all(state) });
     open.accept_until(&listener, shutdown).await;
     stopping.store(true, Ordering::Relaxed);
     open.accept_until(&listener, tokio::time::sleep(delay)).await;
@@ -90,11 +103,20 @@ struct Open<E> {
 }
 
 impl<E: Endpoint + 'static> Open<E> {
-    async fn accept_until(&mut self, listener: &TcpListener, end: impl Future<Output = ()>) {
+    fn new(answers: Answers<E>) -> Self {
+        Self {
+            answers: Arc::new(answers),
+            slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+        }
+    }
+
+    async fn accept_until<T>(&mut self, listener: &TcpListener, end: impl Future<Output = T>) -> T {
         tokio::pin!(end);
         loop {
             let (stream, peer, slot) = tokio::select! {
-                () = &mut end => return,
+                ended = &mut end => return ended,
                 accepted = accept(listener, &self.slots) => accepted,
                 Some(_) = self.connections.join_next() => continue,
             };
@@ -139,9 +161,7 @@ async fn serve_connection(
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let parts = (request, local.clone(), remote.clone(), Scheme::HTTP);
         let answers = answers.clone();
-        async move {
-            Ok::<hyper::Response<_>, Infallible>(answers.answer(parts.into()).await.into())
-        }
+        async move { Ok::<hyper::Response<_>, Infallible>(answers.answer(parts.into()).await.into()) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -34,6 +34,8 @@ pub struct Process {
     pub started_at: Instant,
     /// What it counts.
     pub metrics: Metrics,
+    /// Layers of isolation that calls in this very process do without; none where it runs no calls.
+    pub lacking: Vec<String>,
 }
 
 /// What an API process is made of.

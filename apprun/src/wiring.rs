@@ -49,10 +49,10 @@ impl Backbone {
     pub(crate) async fn connect(
         database_url: &Secret,
         max_connections: u32,
+        metrics: Metrics,
     ) -> Result<Self, CommandError> {
         let db = Db::connect(database_url.expose(), max_connections).await?;
         let signals = Signals::connect(database_url.expose()).await?;
-        let metrics = Metrics::new(VERSION);
         Ok(Self { db, signals, database_url: database_url.clone(), metrics })
     }
 
@@ -67,7 +67,7 @@ impl Backbone {
         &self,
         config: &Config,
         jwt_secret: Secret,
-        started_at: Instant,
+        process: Process,
         grace: Duration,
     ) -> ApiState {
         let settings = ApiConfig {
@@ -86,7 +86,6 @@ impl Backbone {
             shutdown_delay: config.shutdown_delay,
             retention: config.retention,
         };
-        let process = Process { version: VERSION, started_at, metrics: self.metrics.clone() };
         ApiState::new(self.db.clone(), self.signals.clone(), settings, process)
     }
 
@@ -128,6 +127,12 @@ impl Backbone {
             resolv_conf: "/etc/resolv.conf".into(),
         }
     }
+}
+
+/// A process that has just begun to start, for its API to tell about.
+pub(crate) fn starting_process() -> Process {
+    let (started_at, metrics) = (Instant::now(), Metrics::new(VERSION));
+    Process { version: VERSION, started_at, metrics, lacking: Vec::new() }
 }
 
 /// The configured database, for commands that cannot do without.

@@ -46,6 +46,23 @@ fn a_layer_nobody_knows_is_refused_with_those_there_are() {
     }
 }
 
+/// `dev` runs calls itself, so its API is not ready for them.
+#[tokio::test]
+async fn a_degraded_dev_is_not_ready_and_says_what_it_lacks() {
+    let database = TestDatabase::create().await;
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["dev", "--http-addr", "127.0.0.1:0", "--allow-degraded", "privileges"];
+    let variables = [("APPRUN_DATABASE_URL", database.url())];
+    let mut dev = Running::start_through(WITHOUT_FOWNER, dir.path(), &arguments, &variables);
+    let line = dev.wait_for_line("  API     http://");
+    let url = line.trim().trim_start_matches("API").trim().trim_end_matches("/api/v1");
+
+    let ready = Client::new(url).get("/ready");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert_eq!(ready.body["error"]["details"]["degraded"], json!(["privileges"]), "{ready:?}");
+    assert_eq!(Client::new(url).get("/health").status, 200);
+}
+
 /// An API and a worker, as on two machines: all that one knows of the other is in the database.
 #[tokio::test]
 async fn a_degraded_worker_says_so_in_log_readiness_and_on_each_execution() {

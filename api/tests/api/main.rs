@@ -32,6 +32,7 @@ mod projects;
 mod rate_limits;
 mod row_security;
 mod sessions;
+mod starting;
 mod terms;
 mod uploads;
 mod variables;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sandbox::Launcher;
-use shared::config::Config;
+use shared::{config::Config, metrics::Metrics};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, wiring, worker_http::WorkerHttp};
@@ -28,7 +28,8 @@ pub(super) async fn run(
     let artifacts = wiring::open_artifacts(&config).await?;
     let database_url = wiring::database_url(&config)?;
     let connections = wiring::worker_connections(&config);
-    let backbone = wiring::Backbone::connect(database_url, connections).await?;
+    let metrics = Metrics::new(wiring::VERSION);
+    let backbone = wiring::Backbone::connect(database_url, connections, metrics).await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());
     if let Some((configured, listener)) = listener {

@@ -30,8 +30,16 @@ use crate::{
     store::{Db, StoreError},
 };
 
-/// Of the answer that carries the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What the text of a scrape is called, for a scraper that accepts this. The text is good as either:
+/// what OpenMetrics has besides is a comment in the older format, which everything reads.
+pub fn content_type(accept: Option<&str>) -> &'static str {
+    match accept {
+        Some(accept) if accept.contains("application/openmetrics-text") => {
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        }
+        _ => "text/plain; version=0.0.4; charset=utf-8",
+    }
+}
 
 type Label = (&'static str, &'static str);
 
@@ -137,6 +145,16 @@ mod tests {
         assert_eq!(value(&text, r#"functions_duration_seconds_count{phase="run"}"#), Some(2.0));
         assert_eq!(value(&text, r#"functions_duration_seconds_sum{phase="run"}"#), Some(0.06));
         assert_eq!(value(&text, r#"apprun_build_info{version="1.2.3"}"#), Some(1.0));
+    }
+
+    #[test]
+    fn a_scraper_that_knows_only_the_older_format_is_told_that_it_gets_it() {
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+        assert!(content_type(Some(prometheus)).starts_with("application/openmetrics-text"));
+        for older in [None, Some("*/*"), Some("text/plain")] {
+            assert!(content_type(older).starts_with("text/plain; version=0.0.4"), "{older:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 use system_tests::{Client, Running, apprun, apprun_through, until};
 use test_support::TestDatabase;
 
@@ -21,7 +21,8 @@ async fn a_worker_without_its_rights_is_refused_with_one_line_for_each_layer() {
     let refused = apprun_through(&starter, dir.path(), &["worker"], &variables);
 
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    let lines: Vec<_> = refused.stderr.lines().map(str::trim).collect();
+    let event: Value = serde_json::from_str(&refused.stderr).expect("one JSON line");
+    let lines: Vec<_> = event["error"].as_str().unwrap().lines().map(str::trim).collect();
     let line = |layer: &str| {
         let mut of_layer = lines.iter().filter(|line| line.starts_with(layer));
         (of_layer.next().copied().unwrap_or_default(), of_layer.count())

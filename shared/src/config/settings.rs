@@ -108,6 +108,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting::new("log", "APPRUN_LOG", "Filter of the log, as in info,worker=debug [default: info]"),
     Setting::new(
+        "log_format",
+        "APPRUN_LOG_FORMAT",
+        "Lines of the log: human or json [default: human on a terminal, else json]",
+    ),
+    Setting::new(
         "artifact_store",
         "APPRUN_ARTIFACT_STORE",
         "file:///directory or s3://bucket/prefix [default: below the data directory]",

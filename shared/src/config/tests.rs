@@ -32,6 +32,7 @@ fn problems_of_variables(pairs: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn nothing_set_gives_the_documented_defaults() {
     let config = Config::load(Sources::default()).unwrap();
+    assert_eq!(config.log_format, None, "whoever reads it decides");
     assert_eq!(config.http_addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
     assert_eq!(config.worker_http_addr, None);
     assert_eq!(config.default_plan, Plan::Free);

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{Plan, PlanLimits, Reach, text_enum::text_enum},
     seal::SecretKeys,
+    telemetry::LogFormat,
 };
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
@@ -129,6 +130,8 @@ pub struct Config {
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
     pub log: String,
+    /// How the log's lines look; when nobody says, it depends on who reads them.
+    pub log_format: Option<LogFormat>,
     /// An OpenTelemetry collector, without the path of traces; None: nobody is told of spans.
     pub otlp_endpoint: Option<String>,
     /// Where compiled binaries are kept.
@@ -301,6 +304,7 @@ impl Config {
             outside_issuer: OutsideIssuer::read(values),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: values.optional("log_format", str::parse),
             otlp_endpoint: values
                 .optional("otlp_endpoint", url(&["http", "https"]))
                 .map(|endpoint| endpoint.expose().to_owned()),

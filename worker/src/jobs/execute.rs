@@ -100,6 +100,7 @@ fn tell(
     tracing::info!(
         request_id = %job.request,
         tenant_id = %call.tenant,
+        user_id = call.caller.map(tracing::field::display),
         function_id = %call.function,
         execution_id = %call.id,
         trace_id = format!("{:032x}", trace.run.trace_id()),

@@ -38,6 +38,7 @@ mod shape;
 mod state;
 mod upload;
 
+pub use auth::Tokens;
 pub use config::{ApiConfig, KeyPace};
 pub use permission::{Needs, permissions};
 pub use routes::openapi;

@@ -28,9 +28,6 @@ pub(crate) const API_CONNECTIONS: u32 = 16;
 const CALL_CONNECTIONS: u32 = 10;
 /// A build holds the lock of what it builds while it writes what came of it.
 const CONNECTIONS_PER_BUILD: u32 = 2;
-/// Requests that one API works on at once, most of which wait for a call to end; more are told to
-/// come again.
-const MAX_REQUESTS: usize = 2048;
 
 /// Of the running program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -78,7 +75,7 @@ impl Backbone {
             default_plan: config.default_plan,
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
-            max_requests: MAX_REQUESTS,
+            max_requests: config.max_requests as usize,
             registration: config.registration.unwrap_or(Registration::Invite),
             functions: config.functions.clone(),
             callback_reach: config.callback_reach.clone(),

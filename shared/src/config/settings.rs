@@ -72,6 +72,11 @@ pub const SETTINGS: &[Setting] = &[
         "Builds running at once in one worker, each with up to 2 GiB [default: 1 per two cores]",
     ),
     Setting::new(
+        "max_requests",
+        "APPRUN_MAX_REQUESTS",
+        "Requests that one API works on at once; more get 503 [default: 2048]",
+    ),
+    Setting::new(
         "shutdown_grace",
         "APPRUN_SHUTDOWN_GRACE",
         "Seconds that requests and jobs may go on after SIGTERM [default: 30, in dev 5]",

@@ -30,6 +30,9 @@ const MAX_BUILD_SLOTS: u32 = 64;
 /// off at the end, which tell an operator nothing.
 const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
 /// An upper bound for every time in seconds: a day.
+/// Most of them wait for a call to end.
+const MAX_REQUESTS: u32 = 2048;
+
 const MAX_SECONDS: u32 = 86_400;
 /// An upper bound for every size in KiB: what one row should hold at the very most.
 const MAX_PAYLOAD_KIB: u32 = 64 * 1024;
@@ -113,6 +116,8 @@ pub struct Config {
     pub worker_slots: u32,
     /// Builds running at once in one worker.
     pub build_slots: u32,
+    /// Requests that one API works on at once; more are told to come again.
+    pub max_requests: u32,
     /// How long requests and jobs may go on once a process is told to stop; when nobody says, the
     /// command decides.
     pub shutdown_grace: Option<Duration>,
@@ -296,6 +301,7 @@ impl Config {
             secret_keys: values.secret("secret_key", str::parse),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
             build_slots: values.number("build_slots", default_build_slots(), 1..=MAX_BUILD_SLOTS),
+            max_requests: values.number("max_requests", MAX_REQUESTS, 1..=100_000),
             shutdown_grace: values.optional("shutdown_grace", seconds),
             shutdown_delay: values.optional("shutdown_delay", seconds).unwrap_or_default(),
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),

@@ -17,26 +17,32 @@ test: ## every test
 	scripts/setup.sh --for-tests
 	scripts/test.sh
 
-test-api: setup ## requests that Schemathesis makes up, against a fresh stack; five minutes, report in target/api
+test-api: ## requests that Schemathesis makes up, against a fresh stack; five minutes, report in target/api
+	scripts/setup.sh --for-api
 	cargo build --package apprun
 	scripts/as-root.sh scripts/test-api.sh
 
 bench: setup ## the promised numbers, each beside a baseline of the same run
 	scripts/as-root.sh cargo bench --package sandbox --bench launch
 	scripts/as-root.sh cargo bench --package compiler --bench builds
-	scripts/setup.sh --for-tests
+	cargo bench --package api --bench tokens
+	scripts/setup.sh --for-tests --for-load
 	cargo bench --package worker --bench loads
 	loadtests/queue-bench/run.sh
 	cargo build --release --package apprun
 	scripts/as-root.sh loadtests/footprint.sh
+	scripts/as-root.sh loadtests/scaling.sh
+	scripts/as-root.sh loadtests/partition.sh
+	scripts/as-root.sh loadtests/takeover.sh
 
-load: ## k6 against a fresh stack on loopback, all scenarios in short; report in target/load
+load: ## k6 against a fresh stack on loopback, all scenarios in short, and a rolling restart; report in target/load
 	@scripts/setup.sh --for-load
 	cargo build --release --package apprun
 	scripts/as-root.sh loadtests/run.sh
+	scripts/as-root.sh loadtests/rolling.sh
 
 chaos: setup ## ten minutes of killed workers and restarted databases; the short form is part of test
-	APPRUN_CHAOS_SECONDS=600 cargo test --package worker --test chaos -- --nocapture
+	APPRUN_CHAOS_SECONDS=600 scripts/as-root.sh cargo test --package worker --test chaos -- --nocapture
 
 soak-sandbox: setup ## ten thousand calls leave worker and spawner as they were; the short form is part of test
 	APPRUN_SOAK_CALLS=10000 scripts/as-root.sh cargo test --package sandbox --test sandbox \

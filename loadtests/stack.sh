@@ -62,14 +62,15 @@ api() {
   jq -c .data <<<"$answer"
 }
 
-# deploy_sleeper: an account and a function that sleeps 100 ms; leaves its id in $function.
+# deploy_sleeper: an account and a function that sleeps as long as its input says, else 100 ms; leaves its id
+# in $function.
 deploy_sleeper() {
   local account='{"email":"load@example.com","password":"correct horse battery staple"}' project body
   api POST /auth/register "$account" >/dev/null
   token=$(api POST /auth/login "$account" | jq -r .access_token)
   project=$(api POST /projects '{"name":"load"}' | jq -r .project_id)
   body=$(jq -n --arg project "$project" '{project_id: $project, name: "sleeper", runtime: "go1.21", code:
-"package main\n\nimport \"time\"\n\nfunc Handler(input any) (any, error) {\n\ttime.Sleep(100 * time.Millisecond)\n\treturn nil, nil\n}\n"}')
+"package main\n\nimport \"time\"\n\ntype In struct{ Milliseconds int }\n\nfunc Handler(in In) (any, error) {\n\tif in.Milliseconds == 0 {\n\t\tin.Milliseconds = 100\n\t}\n\ttime.Sleep(time.Duration(in.Milliseconds) * time.Millisecond)\n\treturn nil, nil\n}\n"}')
   function=$(api POST /functions "$body" | jq -r .function_id)
   until [ "$(api GET "/functions/$function" | jq -r .status)" = active ]; do sleep 0.1; done
 }

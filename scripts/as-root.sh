@@ -1,11 +1,13 @@
 #!/bin/sh
-# Runs a cargo command whose program needs root, as the sandbox does: what cargo builds stays the
-# user's, and only what cargo starts runs under sudo, with the user's HOME and PATH so that it finds
-# the same toolchains and caches.
+# Runs a command whose program needs root, as the sandbox does. Of a cargo command, what cargo builds stays
+# the user's, and only what cargo starts runs under sudo; anything else runs under sudo as a whole. Both
+# with the user's HOME and PATH, so that they find the same toolchains and caches.
 set -eu
 if [ "$(id -u)" != 0 ]; then
+  as_root="sudo --preserve-env env HOME=$HOME PATH=$PATH"
+  # shellcheck disable=SC2086 # a program and its arguments
+  [ "$1" = cargo ] || exec $as_root "$@"
   triple=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
-  runner="sudo --preserve-env env HOME=$HOME PATH=$PATH"
-  export "CARGO_TARGET_${triple}_RUNNER=$runner"
+  export "CARGO_TARGET_${triple}_RUNNER=$as_root"
 fi
 exec "$@"

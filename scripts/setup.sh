@@ -2,10 +2,12 @@
 # Installs what apprun needs to build and run and this machine lacks, and says what it does. Does
 # nothing, quickly, when nothing is missing. As root, or as a user who may use sudo.
 #
-# Expected to be there: Rust by rustup, make, a C compiler. Installed if missing: the PostgreSQL
-# server's programs and redis-server for tests (no server is started), a Go toolchain, and Rust's musl
-# target. With --for-tests also s3s-fs, a small S3 server that only tests talk to (three to six minutes
-# of compiling, once); with --for-load k6 and jq.
+# Expected to be there: Rust by rustup and make. Installed if missing: a C compiler, curl, the PostgreSQL
+# server's programs (no server is started), a Go toolchain, and Rust's musl target. More with
+#   --for-tests   redis-server (not started), iproute2, and s3s-fs, a small S3 server that only tests talk to
+#                 (three to six minutes of compiling, once)
+#   --for-api     python3 and python3-venv, for Schemathesis
+#   --for-load    k6, jq, iproute2
 set -euo pipefail
 
 # The oldest versions that do.
@@ -41,10 +43,14 @@ check_basics() {
     say "installing a C compiler (gcc, libc6-dev)"
     install_packages gcc libc6-dev
   }
-  command -v curl >/dev/null || {
-    say "installing curl, with which tests talk to the API"
-    install_packages curl
-  }
+  need curl curl "for talking to the API"
+}
+
+# need <program> <package> <what for>
+need() {
+  command -v "$1" >/dev/null && return
+  say "installing $2, $3"
+  install_packages "$2"
 }
 
 has_postgres() {
@@ -165,14 +171,36 @@ install_s3_server() {
   cargo install --quiet --locked --root "$TOOLS" --features binary --version "$S3_SERVER" s3s-fs
 }
 
+prepare_for_tests() {
+  command -v redis-server >/dev/null || install_redis
+  need ip iproute2 "with which tests make networks"
+  has_s3_server || install_s3_server
+}
+
+prepare_for_api() {
+  need python3 python3 "for Schemathesis"
+  # Debian keeps the part that makes environments apart.
+  python3 -c 'import ensurepip' 2>/dev/null || {
+    say "installing python3-venv, for Schemathesis"
+    install_packages python3-venv
+  }
+}
+
+prepare_for_load() {
+  has_k6 || install_k6
+  need jq jq "which reads answers"
+  need ip iproute2 "with which a worker is cut off"
+}
+
 check_basics
 has_postgres || install_postgres
-command -v redis-server >/dev/null || install_redis
 has_go || install_go
 has_musl_target || install_musl_target
-if [ "${1:-}" = --for-tests ]; then
-  has_s3_server || install_s3_server
-elif [ "${1:-}" = --for-load ]; then
-  has_k6 || install_k6
-  command -v jq >/dev/null || { say "installing jq"; install_packages jq; }
-fi
+for purpose in "$@"; do
+  case $purpose in
+    --for-tests) prepare_for_tests ;;
+    --for-api) prepare_for_api ;;
+    --for-load) prepare_for_load ;;
+    *) fail "unknown: $purpose (there are --for-tests, --for-api, --for-load)" ;;
+  esac
+done

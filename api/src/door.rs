@@ -115,9 +115,8 @@ impl<E: Endpoint> Endpoint for Door<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let visit = Visit::of(&request, &self.trusted);
-        let mut line = LogLine::begin(&request, visit.clone());
-        let handler = self.offered.template(&line.path);
-        line.handler = handler.map(str::to_owned);
+        let mut line = LogLine::begin(&request, visit.clone(), self.metrics.clone());
+        line.handler = self.offered.template(&line.path).map(str::to_owned);
         request.extensions_mut().insert(visit.clone());
         let span = tracing::info_span!("request", request_id = %visit.cause.request);
         let answer = AssertUnwindSafe(self.carry_out(request)).catch_unwind();
@@ -125,22 +124,24 @@ impl<E: Endpoint> Endpoint for Door<E> {
             Ok(response) => response,
             Err(panic) => response_to(Problem::internal(panic_text(&*panic))),
         };
-        let mut response = seal(self.explain(response, &line), visit.cause);
+        let response = self.explain(response, &line);
+        if let Some(problem) = response.extensions().get::<Problem>() {
+            self.metrics.failed(problem.code);
+        }
+        let mut response = seal(response, visit.cause);
         headers::add(&mut response, visit.allowance.get());
-        let (status, took) = (response.status(), line.began_at.elapsed());
-        self.metrics.answered(&line.method, handler, status.as_u16(), took);
-        line.end(status);
+        line.end(response.status());
         Ok(response)
     }
 }
 
 impl<E: Endpoint> Door<E> {
-    /// Works on a request if there is room. Whether this process is well is always told: whoever
-    /// asks that must not take a busy one for a dead one.
+    /// Works on a request if there is room. How this process is, is always told: whoever asks must not
+    /// take a busy one for a dead one, nor miss the numbers of the minutes that matter.
     async fn carry_out(&self, request: Request) -> Response {
-        let is_about_health = matches!(request.uri().path(), "/health" | "/ready");
+        let is_about_us = matches!(request.uri().path(), "/health" | "/ready" | "/metrics");
         let place = self.places.try_acquire();
-        if place.is_err() && !is_about_health {
+        if place.is_err() && !is_about_us {
             let message = "this process works on as many requests as it can; try again";
             return response_to(Problem::overloaded(message));
         }
@@ -251,8 +252,8 @@ fn set_json(response: &mut Response, json: String) {
     response.set_body(json);
 }
 
-/// The one log line of a request, and its span, written when it ends, also when its caller leaves
-/// early. Holds no query and no body: tokens and payloads stay out of the log.
+/// The one log line of a request, its span and its count, written when it ends, also when its caller
+/// leaves early. Holds no query and no body: tokens and payloads stay out of the log.
 struct LogLine {
     visit: Visit,
     method: String,
@@ -261,12 +262,14 @@ struct LogLine {
     handler: Option<String>,
     began_at: Instant,
     status: u16,
+    metrics: Http,
 }
 
 impl LogLine {
-    fn begin(request: &Request, visit: Visit) -> Self {
+    fn begin(request: &Request, visit: Visit, metrics: Http) -> Self {
         Self {
             visit,
+            metrics,
             method: request.method().to_string(),
             path: request.uri().path().chars().take(MAX_PATH_CHARS).collect(),
             handler: None,
@@ -307,6 +310,7 @@ impl LogLine {
 impl Drop for LogLine {
     fn drop(&mut self) {
         let (actor, took) = (self.visit.actor.get(), self.began_at.elapsed());
+        self.metrics.answered(&self.method, self.handler.as_deref(), self.status, took);
         telemetry::tell(|| self.span(took));
         tracing::info!(
             request_id = %self.visit.cause.request,
@@ -332,6 +336,8 @@ mod tests {
 
     use poem::endpoint::make_sync;
     use serde_json::{Value, json};
+    use shared::{metrics::Metrics, store::Db};
+    use test_support::TestDatabase;
 
     use super::*;
 
@@ -363,10 +369,9 @@ mod tests {
         }
     }
 
-    fn door<E>(routes: E) -> Door<E> {
-        let metrics = shared::metrics::Metrics::new("0").http;
+    fn door<E>(routes: E, metrics: &Metrics) -> Door<E> {
         let (offered, places) = (Offered::default(), Semaphore::new(1));
-        Door { routes, offered, trusted: Vec::new(), places, metrics }
+        Door { routes, offered, trusted: Vec::new(), places, metrics: metrics.http.clone() }
     }
 
     /// Sends a request full of secrets; gives back the answer and what was logged.
@@ -378,7 +383,7 @@ mod tests {
             .header("authorization", "Bearer secret")
             .header("x-request-id", "0199a0b0-0000-7000-8000-000000000000")
             .body("secret");
-        let response = door(inner).get_response(request).await;
+        let response = door(inner, &Metrics::new("0")).get_response(request).await;
         drop(guard);
         let body = response.into_body().into_string().await.unwrap();
         (serde_json::from_str(&body).unwrap(), log.lines())
@@ -419,14 +424,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_leaves_is_logged_as_gone() {
-        let log = Log::default();
+    async fn a_caller_who_leaves_is_logged_and_counted_as_gone() {
+        let database = TestDatabase::create().await;
+        let db = Db::connect(database.url(), 1).await.unwrap();
+        let (log, metrics) = (Log::default(), Metrics::new("0"));
         let _guard = log.collect();
         let never = poem::endpoint::make(|_| std::future::pending::<Response>());
-        let door = door(never);
+        let door = door(never, &metrics);
         let mut call = Box::pin(door.get_response(Request::default()));
         assert!(futures_util::poll!(&mut call).is_pending());
         drop(call);
         assert_eq!(log.lines()[0]["fields"]["status"], CLIENT_GONE);
+        let counted = r#"apprun_http_requests_total{method="GET",status="499"} 1"#;
+        assert!(metrics.scrape(&db).await.lines().any(|line| line == counted));
     }
 }

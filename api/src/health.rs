@@ -13,7 +13,7 @@ use shared::{queue::degraded_layers, store::StoreError, telemetry::chain};
 use tokio::time::error::Elapsed;
 
 use crate::{
-    ApiState,
+    ApiState, Process,
     answer::{Bare, Okay},
     problem::Problem,
     routes::Chapter,
@@ -81,25 +81,40 @@ impl Health {
             Ok(latency) => Check { status: "ok", latency_ms: Some(latency.as_secs_f64() * 1000.0) },
             Err(_) => Check { status: "failed", latency_ms: None },
         };
-        let status = if database.status == "ok" { "ok" } else { "degraded" };
-        let checks = Checks { database };
-        let uptime_seconds = state.process.started_at.elapsed().as_secs();
-        Bare(HealthReport { status, version: state.process.version, checks, uptime_seconds })
+        report(&state.process, database)
     }
 
     /// Whether requests can be served
     ///
-    /// For load balancers: 503 while the database cannot be asked, and once the process was told to
-    /// stop.
+    /// For load balancers: 503 while the process starts, while the database cannot be asked, once the
+    /// process was told to stop, and where calls would run in this very process without a layer of
+    /// isolation.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self, state: ApiState) -> Result<Okay<Readiness>, Problem> {
         if state.stopping.load(Ordering::Relaxed) {
             return Err(Problem::overloaded("this process is stopping"));
         }
+        let lacking = &state.process.lacking;
+        if !lacking.is_empty() {
+            let message = format!("calls run here without isolation by {}", lacking.join(", "));
+            return Err(Problem::overloaded(&message).with("degraded", lacking.clone()));
+        }
         let asked = tokio::time::timeout(PING_TIMEOUT, degraded_layers(&state.db)).await;
         let degraded = answered(asked)?;
         Ok(Okay::new(Readiness { status: "ready", degraded }))
     }
+}
+
+/// Of a process that has no database yet.
+pub(crate) fn of_starting(process: &Process) -> Bare<HealthReport> {
+    report(process, Check { status: "failed", latency_ms: None })
+}
+
+fn report(process: &Process, database: Check) -> Bare<HealthReport> {
+    let status = if database.status == "ok" { "ok" } else { "degraded" };
+    let uptime_seconds = process.started_at.elapsed().as_secs();
+    let checks = Checks { database };
+    Bare(HealthReport { status, version: process.version, checks, uptime_seconds })
 }
 
 async fn ping(state: &ApiState) -> Result<Duration, Problem> {

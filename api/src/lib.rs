@@ -41,8 +41,9 @@ mod unread;
 mod upload;
 mod wire;
 
+pub use auth::Tokens;
 pub use config::{ApiConfig, KeyPace, Patience};
 pub use permission::{Needs, permissions};
 pub use routes::openapi;
-pub use server::serve;
+pub use server::{serve, while_starting};
 pub use state::{ApiState, Process};

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, get};
+use poem::{
+    Endpoint, EndpointExt, IntoResponse, Request, Response, Route, endpoint::make_sync, get,
+};
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApi, OpenApiService, Tags};
 
 use tokio::sync::Semaphore;
 
 use crate::{
-    ApiState, audit::Audit, auth::Auth, dead_letters::DeadLetterRoutes, document, door::Door,
-    errors, executions::Executions, functions::Functions, health::Health, idempotency::Idempotent,
-    invitations::Invitations, members::Members, metrics, offered::Offered, overview::Overview,
-    project_tokens::ProjectTokens, projects::Projects,
+    ApiState, Process, audit::Audit, auth::Auth, dead_letters::DeadLetterRoutes, document,
+    door::Door, errors, executions::Executions, functions::Functions, health, health::Health,
+    idempotency::Idempotent, invitations::Invitations, members::Members, metrics, offered::Offered,
+    overview::Overview, problem::Problem, project_tokens::ProjectTokens, projects::Projects,
 };
+
+/// Requests at once of a process that starts; each is answered at once.
+const MAX_WHILE_STARTING: usize = 256;
 
 /// All routes behind the door.
 pub(crate) fn all(state: ApiState) -> impl Endpoint {
@@ -31,6 +36,22 @@ pub(crate) fn all(state: ApiState) -> impl Endpoint {
         .nest("/", service);
     let routes = Idempotent(Arc::new(routes)).data(state);
     Door { routes, offered, trusted, places, metrics }
+}
+
+/// What there is before all of this: `/health`, and for everything else the word that it is too early.
+pub(crate) fn starting(process: Process) -> impl Endpoint {
+    let metrics = process.metrics.http.clone();
+    let routes = make_sync(move |request: Request| match request.uri().path() {
+        "/health" => health::of_starting(&process).into_response(),
+        _ => poem::Error::from(Problem::overloaded("this process is starting")).into_response(),
+    });
+    Door {
+        routes,
+        offered: Offered::by(&APIS),
+        trusted: Vec::new(),
+        places: Semaphore::new(MAX_WHILE_STARTING),
+        metrics,
+    }
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it and as it is kept in the repository.

@@ -5,7 +5,10 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,9 +19,10 @@ use hyper_util::{
 };
 use poem::{
     Endpoint,
-    http::uri::Scheme,
+    http::{HeaderValue, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
+use shared::metrics::Http;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -26,7 +30,7 @@ use tokio::{
 };
 
 use crate::{
-    ApiState, routes, unread,
+    ApiState, Patience, Process, routes, unread,
     wire::{End, Wire},
 };
 
@@ -39,19 +43,42 @@ pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Before accepting again after a failure that the next accept would meet as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// For answers of a process that starts: they wait for nothing.
+const STARTING_GRACE: Duration = Duration::from_millis(100);
+
+/// Does what an API needs before it can serve, and meanwhile tells whoever comes that this process lives
+/// and is not ready.
+pub async fn while_starting<T>(
+    process: &Process,
+    listener: &TcpListener,
+    work: impl Future<Output = T>,
+) -> T {
+    let are_last = Arc::new(AtomicBool::new(true));
+    let mut open = Open::new(Answers {
+        routes: routes::starting(process.clone()),
+        are_last,
+        patience: Patience::default(),
+        metrics: process.metrics.http.clone(),
+    });
+    let done = open.accept_until(listener, work).await;
+    // Who has connected and asked nothing is cut off here, and connects again.
+    let _ = tokio::time::timeout(STARTING_GRACE, open.graceful.shutdown()).await;
+    done
+}
+
 /// Serves the API until `shutdown`, and then for as long as the configuration says to whoever has not
-/// noticed; then lets running requests end for as long as it grants them.
+/// noticed, one answer for each connection; then lets running requests end for as long as it grants them.
 pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let (delay, grace) = (state.config.shutdown_delay, state.config.shutdown_grace);
-    let mut open = Open {
-        routes: Arc::new(routes::all(state.clone())),
-        state,
-        slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        graceful: GracefulShutdown::new(),
-        connections: JoinSet::new(),
-    };
+    let stopping = state.stopping.clone();
+    let mut open = Open::new(Answers {
+        are_last: stopping.clone(),
+        patience: state.config.patience,
+        metrics: state.process.metrics.http.clone(),
+        routes: routes::all(state),
+    });
     open.accept_until(&listener, shutdown).await;
-    open.state.stopping.store(true, Ordering::Relaxed);
+    stopping.store(true, Ordering::Relaxed);
     open.accept_until(&listener, tokio::time::sleep(delay)).await;
     drop(listener);
     if tokio::time::timeout(grace, open.graceful.shutdown()).await.is_err() {
@@ -59,10 +86,28 @@ pub async fn serve(state: ApiState, listener: TcpListener, shutdown: impl Future
     }
 }
 
+/// What connections are answered with.
+struct Answers<E> {
+    routes: E,
+    /// Whether each connection ends with its next answer: its client finds a process that stays.
+    are_last: Arc<AtomicBool>,
+    patience: Patience,
+    metrics: Http,
+}
+
+impl<E: Endpoint> Answers<E> {
+    async fn answer(&self, request: poem::Request) -> poem::Response {
+        let mut response = self.routes.get_response(request).await;
+        if self.are_last.load(Ordering::Relaxed) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
 /// The connections that are open.
 struct Open<E> {
-    routes: Arc<E>,
-    state: ApiState,
+    answers: Arc<Answers<E>>,
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
     /// Whatever still runs when the grace is over ends with this set.
@@ -70,18 +115,27 @@ struct Open<E> {
 }
 
 impl<E: Endpoint + 'static> Open<E> {
-    async fn accept_until(&mut self, listener: &TcpListener, end: impl Future<Output = ()>) {
+    fn new(answers: Answers<E>) -> Self {
+        Self {
+            answers: Arc::new(answers),
+            slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+        }
+    }
+
+    async fn accept_until<T>(&mut self, listener: &TcpListener, end: impl Future<Output = T>) -> T {
         tokio::pin!(end);
         loop {
             let (stream, peer, slot) = tokio::select! {
-                () = &mut end => return,
+                ended = &mut end => return ended,
                 accepted = accept(listener, &self.slots) => accepted,
                 Some(_) = self.connections.join_next() => continue,
             };
             let watcher = self.graceful.watcher();
-            let (routes, state) = (self.routes.clone(), self.state.clone());
+            let connection = serve_connection(self.answers.clone(), stream, peer, watcher);
             self.connections.spawn(async move {
-                serve_connection(routes, &state, stream, peer, watcher).await;
+                connection.await;
                 drop(slot);
             });
         }
@@ -106,8 +160,7 @@ async fn accept(
 }
 
 async fn serve_connection(
-    routes: Arc<impl Endpoint + 'static>,
-    state: &ApiState,
+    answers: Arc<Answers<impl Endpoint + 'static>>,
     stream: TcpStream,
     peer: SocketAddr,
     watcher: Watcher,
@@ -117,15 +170,13 @@ async fn serve_connection(
     let local =
         stream.local_addr().map_or_else(|_| LocalAddr::default(), |addr| LocalAddr(addr.into()));
     let remote = RemoteAddr(peer.into());
+    let (patience, metrics) = (answers.patience, answers.metrics.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let parts = (request, local.clone(), remote.clone(), Scheme::HTTP);
-        let routes = routes.clone();
-        async move {
-            Ok::<hyper::Response<_>, Infallible>(routes.get_response(parts.into()).await.into())
-        }
+        let answers = answers.clone();
+        async move { Ok::<hyper::Response<_>, Infallible>(answers.answer(parts.into()).await.into()) }
     });
     let wire = Arc::new(Wire::new(stream));
-    let patience = state.config.patience;
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
@@ -136,6 +187,6 @@ async fn serve_connection(
     let ended = watcher.watch(connection).await;
     // hyper's end went with the connection.
     if let Some(wire) = Arc::into_inner(wire) {
-        unread::close(wire, ended, peer, &state.process.metrics.http).await;
+        unread::close(wire, ended, peer, &metrics).await;
     }
 }

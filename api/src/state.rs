@@ -35,6 +35,8 @@ pub struct Process {
     pub started_at: Instant,
     /// What it counts.
     pub metrics: Metrics,
+    /// Layers of isolation that calls in this very process do without; none where it runs no calls.
+    pub lacking: Vec<String>,
 }
 
 /// What an API process is made of.
@@ -54,7 +56,8 @@ pub struct Parts {
     /// One for each request that may wait for an execution that it only looks at: half of all, so that
     /// there are places for those who want something done.
     pub(crate) waiting_places: Semaphore,
-    pub(crate) stopping: AtomicBool,
+    /// Set while this process goes on only for those who have not noticed.
+    pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) process: Process,
 }
 
@@ -81,7 +84,7 @@ impl ApiState {
             limiter,
             body_bytes,
             waiting_places,
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
             process,
         }))
     }

@@ -49,6 +49,8 @@ pub(crate) enum CommandError {
     NothingListens { addresses: Vec<SocketAddr> },
     #[error("told to stop")]
     Interrupted,
+    #[error("the log says why")]
+    Logged,
     #[error("cannot use a temporary directory")]
     TemporaryDirectory(#[source] std::io::Error),
     #[error("the demo did not go as it should: {0}")]

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     match run(command_line::parse()) {
         Ok(code) => code,
         Err(CommandError::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
+        Err(CommandError::Logged) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("apprun: {}", error.one_line());
             ExitCode::FAILURE

@@ -1,10 +1,8 @@
 //! API and worker in one process over a Postgres of its own: what `dev` runs and `demo` shows.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Duration};
 
+use api::{ApiState, Process};
 use sandbox::Launcher;
 use shared::{
     artifact::ArtifactStore,
@@ -12,6 +10,7 @@ use shared::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use worker::Worker;
 
 use crate::{
     data_dir::DataDir, embedded::EmbeddedPostgres, error::CommandError, wiring, wiring::Backbone,
@@ -41,18 +40,13 @@ impl Stack {
         config: &Config,
         stop: &CancellationToken,
     ) -> Result<Self, CommandError> {
-        let started_at = Instant::now();
+        let process = wiring::starting_process();
+        let started_at = process.started_at;
         let data_dir = DataDir::open(&config.data_dir)?;
         let listener = wiring::listen(config.http_addr).await?;
-        let artifacts = wiring::open_artifacts(config).await?;
-        let postgres = start_postgres(config, &data_dir).await?;
-        let doors = Doors { listener, artifacts };
-        let starting = Rooms::start(config, started_at, &data_dir, doors, postgres.as_ref());
-        let started = tokio::select! {
-            started = starting => started,
-            () = stop.cancelled() => Err(CommandError::Interrupted),
-        };
-        match started {
+        let preparing = prepare(config, &process, &data_dir, stop);
+        let (postgres, prepared) = api::while_starting(&process, &listener, preparing).await?;
+        match Rooms::open(prepared, config.http_addr, listener) {
             Ok(rooms) => {
                 let started_in = started_at.elapsed();
                 Ok(Self { rooms, postgres, started_in, _data_dir: data_dir })
@@ -95,33 +89,48 @@ impl Stack {
     }
 }
 
-/// What was opened before anything slow: a taken port or a wrong store ends a start at once.
-struct Doors {
-    listener: TcpListener,
-    artifacts: ArtifactStore,
+/// What is slow: the Postgres, and all that the rooms need to open.
+async fn prepare(
+    config: &Config,
+    process: &Process,
+    data_dir: &DataDir,
+    stop: &CancellationToken,
+) -> Result<(Option<EmbeddedPostgres>, Prepared), CommandError> {
+    // A wrong store ends a start at once.
+    let artifacts = wiring::open_artifacts(config).await?;
+    let postgres = start_postgres(config, data_dir).await?;
+    let prepared = tokio::select! {
+        prepared = Prepared::make(config, process, data_dir, artifacts, postgres.as_ref()) => prepared,
+        () = stop.cancelled() => Err(CommandError::Interrupted),
+    };
+    match prepared {
+        Ok(prepared) => Ok((postgres, prepared)),
+        Err(error) => {
+            stop_postgres(postgres).await;
+            Err(error)
+        }
+    }
 }
 
-/// The two rooms, and what they share.
-#[derive(Debug)]
-struct Rooms {
-    address: SocketAddr,
+/// Two rooms that only have to be opened.
+struct Prepared {
     setup_token: Option<String>,
     grace: Duration,
-    api: Room,
-    worker: Room,
+    state: ApiState,
+    worker: Worker,
     backbone: Backbone,
 }
 
-impl Rooms {
-    async fn start(
+impl Prepared {
+    async fn make(
         config: &Config,
-        started_at: Instant,
+        process: &Process,
         data_dir: &DataDir,
-        Doors { listener, artifacts }: Doors,
+        artifacts: ArtifactStore,
         postgres: Option<&EmbeddedPostgres>,
     ) -> Result<Self, CommandError> {
-        let backbone =
-            Backbone::connect(database_url(config, postgres)?, wiring::API_CONNECTIONS).await?;
+        let (url, metrics) = (database_url(config, postgres)?, process.metrics.clone());
+        let backbone = Backbone::connect(url, wiring::API_CONNECTIONS, metrics).await?;
         backbone.db.migrate().await?;
         let secret_keys = match &config.secret_keys {
             Some(configured) => configured.clone(),
@@ -137,11 +146,35 @@ impl Rooms {
             Some(configured) => configured.clone(),
             None => data_dir.jwt_secret()?,
         };
-        let state = backbone.api(config, jwt_secret, started_at, grace);
+        let lacking = worker.degraded_layers().to_vec();
+        let process = Process { lacking, ..process.clone() };
+        let state = backbone.api(config, jwt_secret, process, grace);
+        let setup_token = state.setup_token().await?;
+        Ok(Self { setup_token, grace, state, worker, backbone })
+    }
+}
+
+/// The two rooms, and what they share.
+#[derive(Debug)]
+struct Rooms {
+    address: SocketAddr,
+    setup_token: Option<String>,
+    grace: Duration,
+    api: Room,
+    worker: Room,
+    backbone: Backbone,
+}
+
+impl Rooms {
+    fn open(
+        prepared: Prepared,
+        configured: SocketAddr,
+        listener: TcpListener,
+    ) -> Result<Self, CommandError> {
         let address = listener
             .local_addr()
-            .map_err(|source| CommandError::Listen { address: config.http_addr, source })?;
-        let setup_token = state.setup_token().await?;
+            .map_err(|source| CommandError::Listen { address: configured, source })?;
+        let Prepared { setup_token, grace, state, worker, backbone } = prepared;
         let api = Room::open("API", |stop| api::serve(state, listener, stop.cancelled_owned()));
         let worker = Room::open("worker", |stop| worker.run(stop));
         Ok(Self { address, setup_token, grace, api, worker, backbone })

@@ -11,7 +11,7 @@ use compiler::Places;
 use sandbox::{Conditions, Launcher, Layer};
 use shared::{
     artifact::ArtifactStore,
-    config::{CompilerSettings, Config, FetchSettings, Registration, Secret},
+    config::{CompilerSettings, Config, Registration, Secret},
     metrics::Metrics,
     queue::{CallLimits, Signals},
     store::Db,
@@ -28,15 +28,9 @@ pub(crate) const API_CONNECTIONS: u32 = 16;
 const CALL_CONNECTIONS: u32 = 10;
 /// A build holds the lock of what it builds while it writes what came of it.
 const CONNECTIONS_PER_BUILD: u32 = 2;
-/// Requests that one API works on at once, most of which wait for a call to end; more are told to
-/// come again.
-const MAX_REQUESTS: usize = 2048;
 /// Bytes of bodies that one API holds at once: 128 KiB for each of its requests, or some fifteen of the
 /// largest sources.
 const MAX_BODY_BYTES: usize = 256 << 20;
-/// A build uses several cores for a second or two; more than one at a time per two cores only makes
-/// each of them slower.
-const CORES_PER_BUILD: u32 = 2;
 
 /// Of the running program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -55,10 +49,10 @@ impl Backbone {
     pub(crate) async fn connect(
         database_url: &Secret,
         max_connections: u32,
+        metrics: Metrics,
     ) -> Result<Self, CommandError> {
         let db = Db::connect(database_url.expose(), max_connections).await?;
         let signals = Signals::connect(database_url.expose()).await?;
-        let metrics = Metrics::new(VERSION);
         Ok(Self { db, signals, database_url: database_url.clone(), metrics })
     }
 
@@ -73,7 +67,7 @@ impl Backbone {
         &self,
         config: &Config,
         jwt_secret: Secret,
-        started_at: Instant,
+        process: Process,
         grace: Duration,
     ) -> ApiState {
         let settings = ApiConfig {
@@ -84,7 +78,7 @@ impl Backbone {
             default_plan: config.default_plan,
             rate_limits: config.rate_limits,
             redis_url: config.redis_url.clone(),
-            max_requests: MAX_REQUESTS,
+            max_requests: config.max_requests as usize,
             max_body_bytes: MAX_BODY_BYTES,
             patience: Patience::default(),
             refresh_grace: config.refresh_grace,
@@ -96,7 +90,6 @@ impl Backbone {
             shutdown_delay: config.shutdown_delay,
             retention: config.retention,
         };
-        let process = Process { version: VERSION, started_at, metrics: self.metrics.clone() };
         ApiState::new(self.db.clone(), self.signals.clone(), settings, process)
     }
 
@@ -124,7 +117,7 @@ impl Backbone {
             retention: config.retention,
             kept_versions: config.functions.kept_versions,
             secret_keys: config.secret_keys.clone(),
-            builder: builder_options(&config.compiler, &config.fetch),
+            builder: builder_options(config),
             metrics: self.metrics.clone(),
             name: worker_name(),
             conditions: Conditions { allow_degraded: allowed_layers(config)?, launcher },
@@ -139,6 +132,12 @@ impl Backbone {
             resolv_conf: "/etc/resolv.conf".into(),
         }
     }
+}
+
+/// A process that has just begun to start, for its API to tell about.
+pub(crate) fn starting_process() -> Process {
+    let (started_at, metrics) = (Instant::now(), Metrics::new(VERSION));
+    Process { version: VERSION, started_at, metrics, lacking: Vec::new() }
 }
 
 /// The configured database, for commands that cannot do without.
@@ -169,20 +168,17 @@ pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, Com
 }
 
 /// Connections of a worker to the database.
-pub(crate) fn worker_connections() -> u32 {
-    CALL_CONNECTIONS + CONNECTIONS_PER_BUILD * build_slots()
+pub(crate) fn worker_connections(config: &Config) -> u32 {
+    CALL_CONNECTIONS + CONNECTIONS_PER_BUILD * config.build_slots
 }
 
-fn build_slots() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores).unwrap_or(1).div_ceil(CORES_PER_BUILD)
-}
-
-fn builder_options(settings: &CompilerSettings, fetch: &FetchSettings) -> BuilderOptions {
-    let slots = build_slots();
-    let places = places(settings);
-    let cache_dir = settings.cache_dir.clone();
-    BuilderOptions { places, cache_dir, fetch: fetch.clone(), slots }
+fn builder_options(config: &Config) -> BuilderOptions {
+    BuilderOptions {
+        places: places(&config.compiler),
+        cache_dir: config.compiler.cache_dir.clone(),
+        fetch: config.fetch.clone(),
+        slots: config.build_slots,
+    }
 }
 
 /// Where toolchains are looked for.

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -78,7 +78,9 @@ impl WorkerHttp {
             (&Method::GET, "/health") => json_answer(StatusCode::OK, &self.health().await),
             (&Method::GET, "/ready") => self.ready().await,
             (&Method::GET, "/metrics") => {
-                answer(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.scrape(&self.db).await)
+                let accept = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok());
+                let kind = metrics::content_type(accept);
+                answer(StatusCode::OK, kind, self.metrics.scrape(&self.db).await)
             }
             _ => {
                 let offered = json!({ "offered": ["GET /health", "GET /ready", "GET /metrics"] });

@@ -72,7 +72,7 @@ export function deployKnown({ owner }) {
 }
 
 export const handleSummary = reportOf('deploy_storm', [
-  { what: `deployed at once and serving, of ${DEPLOYS}`, unit: '', digits: 0, least: DEPLOYS, value: (m) => m('built', 'count') },
+  { what: `deployed at once and serving, of ${DEPLOYS}`, unit: '', digits: 0, least: DEPLOYS, guard: true, value: (m) => m('built', 'count') },
   { what: 'create to active under the storm, p50', unit: 'ms', digits: 0, value: (m) => m('build', 'med') },
   { what: 'create to active of a known source, p50', unit: 'ms', digits: 0, most: 50, value: (m) => m('again', 'med') },
   { what: 'a call when nothing is built, p50', unit: 'ms', value: (m) => m('quiet', 'med') },

@@ -35,5 +35,5 @@ export function startAndCancel({ owner, id }) {
 
 export const handleSummary = reportOf('long_cancel', [
   { what: 'running executions cancelled', unit: '', digits: 0, value: (m) => m('cancelled', 'count') },
-  { what: 'until it had ended, worst', unit: 'ms', digits: 0, most: 1000, value: (m) => m('cancelled_after', 'max') },
+  { what: 'until it had ended, worst', unit: 'ms', digits: 0, most: 1000, guard: true, value: (m) => m('cancelled_after', 'max') },
 ]);

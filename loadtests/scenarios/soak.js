@@ -39,6 +39,6 @@ export function call({ owner, id, start }) {
 export const handleSummary = reportOf('soak', [
   { what: `${RATE} calls a second, first half, p50`, unit: 'ms', value: (m) => m('first_half', 'med') },
   { what: `${RATE} calls a second, second half, p50`, unit: 'ms', value: (m) => m('second_half', 'med') },
-  { what: 'second half as a multiple of the first', unit: 'x', most: 1.5, value: (m) => m('second_half', 'med') / m('first_half', 'med') },
+  { what: 'second half as a multiple of the first', unit: 'x', most: 1.5, guard: true, value: (m) => m('second_half', 'med') / m('first_half', 'med') },
   { what: 'second half, p99', unit: 'ms', value: (m) => m('second_half', 'p(99)') },
 ]);

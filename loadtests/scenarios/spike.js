@@ -53,7 +53,7 @@ export function burst({ owner, id }) {
 }
 
 export const handleSummary = reportOf('spike', [
-  { what: `accepted and ended, of ${CALLERS} at once`, unit: '', digits: 0, least: CALLERS, value: (m) => m('ended', 'count') },
+  { what: `accepted and ended, of ${CALLERS} at once`, unit: '', digits: 0, least: CALLERS, guard: true, value: (m) => m('ended', 'count') },
   { what: 'from asking to having the result, p95', unit: 'ms', digits: 0, value: (m) => m('spike', 'p(95)') },
   { what: 'a call before the spike, p50', unit: 'ms', value: (m) => m('before', 'med') },
   { what: 'a call after the spike, p50', unit: 'ms', value: (m) => m('after', 'med') },

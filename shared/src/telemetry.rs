@@ -7,19 +7,23 @@ mod spans;
 use std::{
     error::Error,
     io::{IsTerminal, stderr},
+    panic,
 };
 
 pub use self::spans::{Attribute, Span, SpanKind, SpansError, export_spans, flush_spans, tell};
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
-/// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line.
-    Human,
-    /// One JSON object a line: `timestamp`, `level`, `message`, and every field beside them.
-    Json,
-}
+use crate::domain::text_enum::text_enum;
+
+text_enum!(
+    /// How events are written.
+    LogFormat {
+        /// One readable line.
+        Human = "human",
+        /// One JSON object a line: `timestamp`, `level`, `message`, and every field beside them.
+        Json = "json",
+    }
+);
 
 impl LogFormat {
     /// Readable when somebody is looking, JSON when a collector is.
@@ -36,9 +40,26 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Human => {
             events.with_target(false).with_ansi(stderr().is_terminal()).compact().try_init()
         }
-        LogFormat::Json => events.json().flatten_event(true).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            log_panics();
+            events.json().flatten_event(true).with_span_list(false).try_init()
+        }
     };
     Ok(())
+}
+
+/// Whatever reads the log line by line is not made to stumble over a panic; a filter that drops all
+/// events does not hide one.
+fn log_panics() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            return print(info);
+        }
+        let panic = info.payload_as_str().unwrap_or("without a text");
+        let location = info.location().map(tracing::field::display);
+        tracing::error!(panic, location, "a thread panicked");
+    }));
 }
 
 /// An error with all of its sources, on one line: what a log shows and a caller never sees.

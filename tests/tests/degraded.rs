@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 use system_tests::{Client, Running, apprun, apprun_through, until};
 use test_support::TestDatabase;
 
@@ -21,7 +21,8 @@ async fn a_worker_without_its_rights_is_refused_with_one_line_for_each_layer() {
     let refused = apprun_through(&starter, dir.path(), &["worker"], &variables);
 
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    let lines: Vec<_> = refused.stderr.lines().map(str::trim).collect();
+    let event: Value = serde_json::from_str(&refused.stderr).expect("one JSON line");
+    let lines: Vec<_> = event["error"].as_str().unwrap().lines().map(str::trim).collect();
     let line = |layer: &str| {
         let mut of_layer = lines.iter().filter(|line| line.starts_with(layer));
         (of_layer.next().copied().unwrap_or_default(), of_layer.count())
@@ -44,6 +45,23 @@ fn a_layer_nobody_knows_is_refused_with_those_there_are() {
         assert_eq!(refused.stderr.trim_end().lines().count(), 1, "{refused:?}");
         assert!(refused.stderr.contains("privileges, namespaces, uids, memory, pids, cpu"));
     }
+}
+
+/// `dev` runs calls itself, so its API is not ready for them.
+#[tokio::test]
+async fn a_degraded_dev_is_not_ready_and_says_what_it_lacks() {
+    let database = TestDatabase::create().await;
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["dev", "--http-addr", "127.0.0.1:0", "--allow-degraded", "privileges"];
+    let variables = [("APPRUN_DATABASE_URL", database.url())];
+    let mut dev = Running::start_through(WITHOUT_FOWNER, dir.path(), &arguments, &variables);
+    let line = dev.wait_for_line("  API     http://");
+    let url = line.trim().trim_start_matches("API").trim().trim_end_matches("/api/v1");
+
+    let ready = Client::new(url).get("/ready");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert_eq!(ready.body["error"]["details"]["degraded"], json!(["privileges"]), "{ready:?}");
+    assert_eq!(Client::new(url).get("/health").status, 200);
 }
 
 /// An API and a worker, as on two machines: all that one knows of the other is in the database.

@@ -14,7 +14,7 @@ func Handler(input any) (any, error) { return nil, errors.New("as always") }
 "#;
 
 /// Series with their labels, as the contract names them.
-const OF_API: [&str; 10] = [
+const OF_API: [&str; 12] = [
     r#"apprun_http_requests_total{method="POST",status="201"}"#,
     r#"apprun_http_request_duration_seconds_count{handler="/api/v1/functions"}"#,
     r#"apprun_http_request_duration_seconds_bucket{le="0.01",handler="/api/v1/functions"}"#,
@@ -23,6 +23,8 @@ const OF_API: [&str; 10] = [
     r#"apprun_queue_oldest_ready_seconds{class="async"}"#,
     r#"apprun_database_connections{state="busy"}"#,
     r#"apprun_database_connections{state="idle"}"#,
+    r#"apprun_database_connections_max 16"#,
+    r#"apprun_http_errors_total{code="NOT_FOUND"} 1"#,
     r#"apprun_build_info{version=""#,
     "# EOF",
 ];
@@ -67,6 +69,7 @@ fn the_promised_metrics_are_there_with_their_labels() {
     let ended =
         format!(r#"functions_invocations_total{{function="{function}",status="failed"}} 1"#);
     until(|| at_worker.text("/metrics").contains(&ended));
+    client.get("/nothing");
 
     for (server, promised) in [(Client::new(&url), &OF_API[..]), (at_worker, &OF_WORKER)] {
         let text = server.text("/metrics");

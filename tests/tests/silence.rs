@@ -122,4 +122,9 @@ fn a_request_id_goes_from_the_caller_into_the_log_of_the_worker() {
     assert_eq!((&of_call["message"], &of_call["status"]), (&json!("call"), &json!("completed")));
     assert_eq!(of_call["trace_id"], of_request["trace_id"]);
     assert_eq!(of_call["tenant_id"], of_request["tenant_id"]);
+    assert_eq!(of_call["user_id"], of_request["user_id"]);
+    let of_build = worker.seen().iter().find(|line| line.contains(r#""message":"build""#));
+    let of_build: Value = serde_json::from_str(of_build.unwrap()).unwrap();
+    assert_eq!(of_build["tenant_id"], of_request["tenant_id"]);
+    assert_eq!(of_build["user_id"], of_request["user_id"]);
 }

@@ -48,9 +48,14 @@ const LIBRARY_OWNERS: &[(&str, &[&str])] = &[
 
 /// Texts that may appear only below certain paths: what, where, and why nowhere else.
 const PLACES: &[(&str, &[&str], &str)] = &[
-    ("allow(unsafe_code)", &["sandbox/src/sys.rs"], "unsafe has one home"),
+    // `allow` and `expect`, with a reason or without.
+    ("unsafe_code", &["sandbox/src/sys.rs"], "unsafe has one home"),
     ("process::Command", &["sandbox/src", "apprun/src/embedded"], "processes start in two places"),
     ("process::{", &["sandbox/src", "apprun/src/embedded"], "processes start in two places"),
+    // What nix and libc offer besides.
+    ("fork(", &["sandbox/src"], "processes start in two places"),
+    ("execv", &["sandbox/src"], "processes start in two places"),
+    ("posix_spawn", &["sandbox/src"], "processes start in two places"),
     (
         "db.begin()",
         &["api/src/auth", "api/src/invitations/accept.rs", "shared/src", "worker/src"],
@@ -171,6 +176,29 @@ fn unsafe_processes_and_sql_stay_in_their_places() {
         }
     }
     assert_none(&problems);
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let mut problems = Vec::new();
+    for directory in manifests() {
+        let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap();
+        if !manifest.contains("[lints]\nworkspace = true\n") {
+            problems.push(format!("{} has lints of its own", directory.display()));
+        }
+    }
+    assert_none(&problems);
+}
+
+/// Folders of the members of the workspace.
+fn manifests() -> Vec<PathBuf> {
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, members) = workspace.split_once("members = [").unwrap();
+    let members = members.split(']').next().unwrap().split(',');
+    let found: Vec<_> =
+        members.map(|member| root().join(member.trim().trim_matches('"'))).collect();
+    assert!(found.len() > 8, "{found:?}");
+    found
 }
 
 #[test]

@@ -7,9 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
-    queue::{self, Beat, DeadJob, JobKind, LEASE_TIME, LeaseId, Signals},
-    store::{Db, StoreError, build, execution},
+    domain::{Reason, WorkerIdentity},
+    metrics,
+    queue::{self, Beat, LEASE_TIME, LeaseId, Signals},
+    store::{Db, StoreError},
     telemetry::chain,
 };
 use tokio::{
@@ -18,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::running::Running;
+use crate::{burial::bury, running::Running};
 
 /// Also the longest time after which a job is found whose wake-up was lost.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +27,9 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// How long before the end of the lease, by our own clock, a worker that reaches no database counts
 /// itself as lost: enough to kill what runs.
 const SAFETY_MARGIN: Duration = Duration::from_millis(500);
+
+/// What the callers of jobs are told whose workers were all lost.
+const LOST_MESSAGE: &str = "the workers that ran it were lost, again and again";
 
 /// After which a sweep is left to the next beat.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,6 +61,8 @@ pub(crate) struct Keeper {
     pub(crate) jobs_seen: Arc<Notify>,
     /// What the beat may find to be cancelled.
     pub(crate) running: Running,
+    /// Where calls are counted that end because their workers were lost.
+    pub(crate) calls: metrics::Functions,
 }
 
 impl Keeper {
@@ -140,9 +146,9 @@ impl Keeper {
         beat.cancelled.iter().for_each(|subject| self.running.cancel(*subject));
         if beat.leases_expired || beat.jobs_due {
             // Beside the beats: a slow sweep must not cost the lease.
-            let (db, signals) = (self.db.clone(), self.signals.clone());
+            let (db, signals, calls) = (self.db.clone(), self.signals.clone(), self.calls.clone());
             tokio::spawn(async move {
-                match timeout(SWEEP_PATIENCE, sweep(&db, &signals)).await {
+                match timeout(SWEEP_PATIENCE, sweep(&db, &signals, &calls)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(error = chain(&error), "sweep failed"),
                     Err(_) => tracing::warn!("sweep failed: no answer"),
@@ -153,14 +159,16 @@ impl Keeper {
 }
 
 /// Brings back what lost workers held and what has become due.
-async fn sweep(db: &Db, signals: &Signals) -> Result<(), StoreError> {
+async fn sweep(db: &Db, signals: &Signals, calls: &metrics::Functions) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let reaped = queue::reap(&mut tx).await?;
+    let mut buried = Vec::with_capacity(reaped.dead.len());
     for job in &reaped.dead {
-        record_death(&mut tx, *job).await?;
+        buried.push(bury(&mut tx, job.kind, job.subject, Reason::WorkerLost, LOST_MESSAGE).await?);
     }
     tx.commit().await?;
-    for job in &reaped.dead {
+    for (job, buried) in reaped.dead.iter().zip(&buried) {
+        buried.count(calls);
         signals.finished(job.subject);
     }
     let promoted = queue::promote_due(db).await?;
@@ -176,20 +184,4 @@ async fn sweep(db: &Db, signals: &Signals) -> Result<(), StoreError> {
         signals.jobs_pushed();
     }
     Ok(())
-}
-
-async fn record_death(tx: &mut shared::store::Tx, job: DeadJob) -> Result<(), StoreError> {
-    const MESSAGE: &str = "the workers that ran it were lost, again and again";
-    match job.kind {
-        JobKind::Execute => {
-            execution::give_up(tx, ExecutionId(job.subject), Reason::WorkerLost, MESSAGE).await
-        }
-        JobKind::Compile => {
-            let failure = build::BuildFailure {
-                reason: Reason::WorkerLost.as_str().to_owned(),
-                message: MESSAGE.to_owned(),
-            };
-            build::give_up(tx, BuildId(job.subject), &failure).await
-        }
-    }
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 mod builder;
+mod burial;
 mod cache;
 mod callbacks;
 mod claimer;

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use apalis::prelude::WorkerBuilder;
 use shared::{
     domain::WorkerIdentity,
+    metrics,
     queue::{CallLimits, ClaimedJob, Rounds, SettleError, Signals},
     store::{Db, StoreError},
     telemetry::chain,
@@ -38,6 +39,8 @@ pub struct Puller {
     pub grace: Duration,
     /// Shown with the lease.
     pub worker: WorkerIdentity,
+    /// Where calls are counted that end because their workers were lost.
+    pub calls: metrics::Functions,
 }
 
 /// A job, the right to settle it, and a slot to run it in.
@@ -81,6 +84,7 @@ impl Puller {
             held: held_sender,
             jobs_seen: jobs_seen.clone(),
             running: running.clone(),
+            calls: self.calls,
         };
         let claimer = Claimer {
             db: self.db,

@@ -156,6 +156,7 @@ impl Worker {
             call_limits: self.options.call_limits,
             grace: self.options.grace,
             worker: self.services.worker.clone(),
+            calls: self.options.metrics.functions.clone(),
         };
         let opening = Opening {
             services: self.services.clone(),

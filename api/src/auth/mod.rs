@@ -27,7 +27,7 @@ use crate::{
 pub(crate) use caller::{Caller, Origin};
 pub(crate) use outside::Outside;
 pub(crate) use password::Hasher;
-pub(crate) use token::Tokens;
+pub use token::Tokens;
 
 use views::{LoggedOut, Login, Me, NewAccount, RefreshToken, Registered, Switch, TokenPair};
 

@@ -20,7 +20,7 @@ const ISSUER: &str = "apprun";
 const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Makes and checks tokens.
-pub(crate) struct Tokens {
+pub struct Tokens {
     access: Keys,
     refresh: Keys,
     setup: String,
@@ -58,7 +58,8 @@ struct Keys {
 }
 
 impl Tokens {
-    pub(crate) fn new(secret: &Secret) -> Self {
+    /// With keys made from the configured secret.
+    pub fn new(secret: &Secret) -> Self {
         let secret = secret.expose().as_bytes();
         Self {
             access: Keys::new("apprun:access", secret),
@@ -101,7 +102,7 @@ impl Tokens {
     }
 
     /// Who an access token speaks for; None when it is not ours or has ended.
-    pub(crate) fn check_access(&self, token: &str) -> Option<(Actor, SessionId)> {
+    pub fn check_access(&self, token: &str) -> Option<(Actor, SessionId)> {
         let claims: AccessClaims = self.access.check(token)?;
         let user = claims.sub.parse().ok()?;
         let tenant = claims.tenant.parse().ok()?;

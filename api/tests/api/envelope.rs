@@ -169,7 +169,7 @@ async fn every_answer_says_how_it_may_be_used() {
 }
 
 #[tokio::test]
-async fn a_full_process_refuses_at_once_and_still_says_that_it_is_well() {
+async fn a_full_process_refuses_at_once_and_still_says_how_it_is() {
     let app = App::start_with(|config| config.max_requests = 1).await;
     let owner = app.owner().await;
     let function = app.active_function(&owner, "hello").await;
@@ -180,7 +180,9 @@ async fn a_full_process_refuses_at_once_and_still_says_that_it_is_well() {
         let refused = app.get("/api/v1/projects", &owner.token).await;
         refused.assert_error(503, "OVERLOADED");
         assert_eq!(refused.headers["retry-after"], "1");
-        assert_eq!(app.call(Method::GET, "/health", None, None).await.status, 200);
+        for path in ["/health", "/ready", "/metrics"] {
+            assert_eq!(app.call(Method::GET, path, None, None).await.status, 200, "{path}");
+        }
         worker::run(&app, &job, &worker::completed("1")).await;
     };
     let (called, ()) = tokio::join!(call, meanwhile);

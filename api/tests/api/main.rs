@@ -33,6 +33,7 @@ mod rate_limits;
 mod raw;
 mod row_security;
 mod sessions;
+mod starting;
 mod terms;
 mod uploads;
 mod variables;

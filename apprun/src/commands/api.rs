@@ -1,6 +1,6 @@
 //! `apprun api`: the HTTP side alone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::config::Config;
 use tokio_util::sync::CancellationToken;
@@ -13,15 +13,21 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves until told to stop.
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CommandError> {
-    let started_at = Instant::now();
+    let process = wiring::starting_process();
     let missing = || CommandError::Missing { key: "jwt_secret", variable: "APPRUN_JWT_SECRET" };
     let jwt_secret = config.jwt_secret.clone().ok_or_else(missing)?;
     let database_url = wiring::database_url(&config)?;
     let listener = wiring::listen(config.http_addr).await?;
-    let backbone = wiring::Backbone::connect(database_url, wiring::API_CONNECTIONS).await?;
-    backbone.db.require_schema().await?;
+    let metrics = process.metrics.clone();
+    let connecting = async {
+        let connections = wiring::API_CONNECTIONS;
+        let backbone = wiring::Backbone::connect(database_url, connections, metrics).await?;
+        backbone.db.require_schema().await?;
+        Ok::<_, CommandError>(backbone)
+    };
+    let backbone = api::while_starting(&process, &listener, connecting).await?;
     let grace = config.shutdown_grace.unwrap_or(GRACE);
-    let state = backbone.api(&config, jwt_secret, started_at, grace);
+    let state = backbone.api(&config, jwt_secret, process, grace);
     // The port is only known now if the configuration left it to the system.
     let address = listener.local_addr().unwrap_or(config.http_addr);
     tracing::info!(%address, "the API is listening");

@@ -62,9 +62,32 @@ pub(crate) async fn run(
     if command == "demo" {
         demo::quieten(&mut config);
     }
-    // Somebody sits in front of these two, whatever their output goes to.
-    let for_people = matches!(command, "dev" | "demo");
-    start_log(&config, if for_people { LogFormat::Human } else { LogFormat::detect() })?;
+    let format = config.log_format.unwrap_or_else(|| match command {
+        // It prints a story, whatever that goes to.
+        "demo" => LogFormat::Human,
+        _ => LogFormat::detect(),
+    });
+    start_log(&config, format)?;
+    let ended = run_logged(command, config, extras, launcher).await;
+    ended.map_err(|error| if format == LogFormat::Json { log_as_last(error) } else { error })
+}
+
+/// What ended the command, as a line like all others, unless the filter drops it.
+fn log_as_last(error: CommandError) -> CommandError {
+    let is_told_by_code = matches!(error, CommandError::Interrupted);
+    if is_told_by_code || !tracing::enabled!(tracing::Level::ERROR) {
+        return error;
+    }
+    tracing::error!(error = error.one_line(), "apprun ends");
+    CommandError::Logged
+}
+
+async fn run_logged(
+    command: &str,
+    config: Config,
+    extras: Extras,
+    launcher: Launcher,
+) -> Result<(), CommandError> {
     warn_of_unused(&config);
     start_spans(command, &config)?;
     // Before anything slow is done.

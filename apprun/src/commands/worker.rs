@@ -6,7 +6,7 @@ use std::{
 };
 
 use sandbox::Launcher;
-use shared::config::Config;
+use shared::{config::Config, metrics::Metrics};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::CommandError, wiring, worker_http::WorkerHttp};
@@ -26,9 +26,10 @@ pub(super) async fn run(
         None => None,
     };
     let artifacts = wiring::open_artifacts(&config).await?;
-    let backbone =
-        wiring::Backbone::connect(wiring::database_url(&config)?, wiring::worker_connections())
-            .await?;
+    let database_url = wiring::database_url(&config)?;
+    let connections = wiring::worker_connections(&config);
+    let metrics = Metrics::new(wiring::VERSION);
+    let backbone = wiring::Backbone::connect(database_url, connections, metrics).await?;
     backbone.db.require_schema().await?;
     let (degraded, done) = (Arc::default(), CancellationToken::new());
     if let Some((configured, listener)) = listener {

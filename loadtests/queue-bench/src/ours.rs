@@ -264,6 +264,7 @@ impl Queue {
             call_limits: CallLimits::default(),
             grace: Duration::ZERO,
             worker: "bench".into(),
+            calls: shared::metrics::Metrics::new("bench").functions,
         };
         let stop = CancellationToken::new();
         let pulling = tokio::spawn(puller.run(stop.clone(), async |_| {}));

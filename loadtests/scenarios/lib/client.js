@@ -68,6 +68,16 @@ export function invokeAsync(tenant, id, input, tags) {
   return post(`/functions/${id}/invoke-async`, { input }, authorised(tenant), 'invoke-async', tags);
 }
 
+/** Accepts a call for each input. */
+export function invokeBatch(tenant, id, inputs) {
+  return post(`/functions/${id}/invoke-batch`, { inputs }, authorised(tenant), 'invoke-batch');
+}
+
+/** Deletes a function; what waits of it will not run. */
+export function remove(tenant, id) {
+  return http.del(`${api}/functions/${id}`, null, { headers: authorised(tenant), tags: { name: 'delete' } });
+}
+
 /** One execution; `wait` (as in '20s') holds the answer back until it has ended. */
 export function execution(tenant, id, wait) {
   const query = wait ? `?wait=${wait}` : '';

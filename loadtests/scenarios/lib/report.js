@@ -15,8 +15,10 @@ export function options(scenarios, thresholds) {
 }
 
 /**
- * A `handleSummary` for these rows. A row is {what, value(m), unit, promised, most or least}, where
- * `m(metric, stat)` reads a number of the run; `most` and `least` are the bounds, in the row's unit.
+ * A `handleSummary` for these rows. A row is {what, value(m), unit, most or least}, where
+ * `m(metric, stat)` reads a number of the run; `most` and `least` are the bounds, in the row's unit: what
+ * is promised of a quiet machine. A row with `guard: true` holds on any: its bound is wide, or relative to
+ * the same run, and missing it proves that something has become worse.
  */
 export function reportOf(scenario, rows) {
   return (summary) => {
@@ -47,6 +49,7 @@ function judge(scenario, row, measured) {
     unit: row.unit,
     promised: bounded ? bound(row) : null,
     kept: bounded ? kept : null,
+    guard: row.guard === true,
   };
 }
 
@@ -55,7 +58,8 @@ function bound(row) {
 }
 
 function asRow(result) {
-  const verdict = result.kept === null ? '' : result.kept ? 'kept' : 'MISSED';
+  const missed = result.guard ? 'WORSE' : 'MISSED';
+  const verdict = result.kept === null ? '' : result.kept ? 'kept' : missed;
   const measured = result.measured === null ? 'nothing' : `${result.measured} ${result.unit}`;
   return `| ${result.scenario} | ${result.what} | ${measured} | ${result.promised ?? ''} | ${verdict} |`;
 }

@@ -67,6 +67,16 @@ pub const SETTINGS: &[Setting] = &[
         "Functions running at once in one worker [default: 4 per core]",
     ),
     Setting::new(
+        "build_slots",
+        "APPRUN_BUILD_SLOTS",
+        "Builds running at once in one worker, each with up to 2 GiB [default: 1 per two cores]",
+    ),
+    Setting::new(
+        "max_requests",
+        "APPRUN_MAX_REQUESTS",
+        "Requests that one API works on at once; more get 503 [default: 2048]",
+    ),
+    Setting::new(
         "shutdown_grace",
         "APPRUN_SHUTDOWN_GRACE",
         "Seconds that requests and jobs may go on after SIGTERM [default: 30, in dev 5]",
@@ -102,6 +112,11 @@ pub const SETTINGS: &[Setting] = &[
         "An OpenTelemetry collector for traces, http://host:4318 [default: none]",
     ),
     Setting::new("log", "APPRUN_LOG", "Filter of the log, as in info,worker=debug [default: info]"),
+    Setting::new(
+        "log_format",
+        "APPRUN_LOG_FORMAT",
+        "Lines of the log: human or json [default: human on a terminal, else json]",
+    ),
     Setting::new(
         "artifact_store",
         "APPRUN_ARTIFACT_STORE",

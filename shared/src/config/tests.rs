@@ -32,6 +32,7 @@ fn problems_of_variables(pairs: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn nothing_set_gives_the_documented_defaults() {
     let config = Config::load(Sources::default()).unwrap();
+    assert_eq!(config.log_format, None, "whoever reads it decides");
     assert_eq!(config.http_addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
     assert_eq!(config.worker_http_addr, None);
     assert_eq!(config.default_plan, Plan::Free);
@@ -112,6 +113,15 @@ fn an_outside_issuer_is_configured_whole_or_not_at_all() {
         let problems = problems_of_variables(part);
         assert!(problems[0].contains("must be set together"), "{problems:?}");
     }
+}
+
+#[test]
+fn a_worker_builds_at_least_one_thing_at_a_time() {
+    assert!(Config::load(Sources::default()).unwrap().build_slots >= 1);
+    assert_eq!(
+        problems_of_variables(&[("APPRUN_BUILD_SLOTS", "0")]),
+        ["build_slots = \"0\" (APPRUN_BUILD_SLOTS): must be a whole number from 1 to 64"]
+    );
 }
 
 #[test]

@@ -19,14 +19,22 @@ use super::{
 use crate::{
     domain::{Network, Plan, PlanLimits, Reach, text_enum::text_enum},
     seal::SecretKeys,
+    telemetry::LogFormat,
 };
 
 /// Functions mostly wait, so a core carries several; many more, and busy ones miss their timeouts.
 const SLOTS_PER_CORE: u32 = 4;
+/// A build uses several cores for a second or two; more than one at a time per two cores only makes
+/// each of them slower.
+const CORES_PER_BUILD: u32 = 2;
+const MAX_BUILD_SLOTS: u32 = 64;
 /// Without Postgres' notices ("already exists, skipping") and its goodbyes to connections that are cut
 /// off at the end, which tell an operator nothing.
 const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
 /// An upper bound for every time in seconds: a day.
+/// Most of them wait for a call to end.
+const MAX_REQUESTS: u32 = 2048;
+
 const MAX_SECONDS: u32 = 86_400;
 /// What a call may be given, in MiB.
 const MEMORY_MIB: RangeInclusive<u32> = LEAST_MEMORY_MIB..=65_536;
@@ -110,6 +118,10 @@ pub struct Config {
     pub secret_keys: Option<SecretKeys>,
     /// Functions running at once in one worker.
     pub worker_slots: u32,
+    /// Builds running at once in one worker.
+    pub build_slots: u32,
+    /// Requests that one API works on at once; more are told to come again.
+    pub max_requests: u32,
     /// How long requests and jobs may go on once a process is told to stop; when nobody says, the
     /// command decides.
     pub shutdown_grace: Option<Duration>,
@@ -129,6 +141,8 @@ pub struct Config {
     pub registration: Option<Registration>,
     /// A filter of `tracing-subscriber`.
     pub log: String,
+    /// How the log's lines look; when nobody says, it depends on who reads them.
+    pub log_format: Option<LogFormat>,
     /// An OpenTelemetry collector, without the path of traces; None: nobody is told of spans.
     pub otlp_endpoint: Option<String>,
     /// Where compiled binaries are kept.
@@ -295,6 +309,8 @@ impl Config {
             jwt_secret: values.secret("jwt_secret", jwt_secret),
             secret_keys: values.secret("secret_key", str::parse),
             worker_slots: values.number("worker_slots", default_slots(), 1..=1024),
+            build_slots: values.number("build_slots", default_build_slots(), 1..=MAX_BUILD_SLOTS),
+            max_requests: values.number("max_requests", MAX_REQUESTS, 1..=100_000),
             shutdown_grace: values.optional("shutdown_grace", seconds),
             shutdown_delay: values.optional("shutdown_delay", seconds).unwrap_or_default(),
             allow_degraded: values.optional("allow_degraded", names).unwrap_or_default(),
@@ -304,6 +320,7 @@ impl Config {
             refresh_grace: values.optional("auth.refresh_grace", seconds).unwrap_or_default(),
             registration: values.optional("registration", str::parse),
             log: values.optional("log", non_empty).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: values.optional("log_format", str::parse),
             otlp_endpoint: values
                 .optional("otlp_endpoint", url(&["http", "https"]))
                 .map(|endpoint| endpoint.expose().to_owned()),
@@ -459,6 +476,14 @@ impl Home {
 }
 
 fn default_slots() -> u32 {
+    cores().saturating_mul(SLOTS_PER_CORE).min(1024)
+}
+
+fn default_build_slots() -> u32 {
+    cores().div_ceil(CORES_PER_BUILD).min(MAX_BUILD_SLOTS)
+}
+
+fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores).unwrap_or(1).saturating_mul(SLOTS_PER_CORE).min(1024)
+    u32::try_from(cores).unwrap_or(1)
 }

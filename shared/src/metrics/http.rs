@@ -7,6 +7,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::Label;
+use crate::domain::ErrorCode;
+
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
@@ -18,6 +21,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 pub struct Http {
     requests: Family<[(&'static str, String); 2], Counter>,
     durations: Family<[(&'static str, String); 1], Histogram>,
+    errors: Family<[Label; 1], Counter>,
 }
 
 impl Http {
@@ -25,8 +29,9 @@ impl Http {
         let new = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            errors: Family::default(),
         };
-        let help = "Requests that were answered, by method and status";
+        let help = "Requests, by method and status; 499: its caller left before the answer";
         registry.register("apprun_http_requests", help, new.requests.clone());
         let help = "From a request's head to its answer, by handler";
         registry.register_with_unit(
@@ -35,10 +40,17 @@ impl Http {
             Unit::Seconds,
             new.durations.clone(),
         );
+        let help = "Requests that were answered with an error, by its code";
+        registry.register("apprun_http_errors", help, new.errors.clone());
         new
     }
 
-    /// A request was answered. `handler` is the path as the document spells it, never as the client
+    /// A request is answered with this error: whose fault it is, a status alone does not tell.
+    pub fn failed(&self, code: ErrorCode) {
+        self.errors.get_or_create(&[("code", code.as_str())]).inc();
+    }
+
+    /// A request was answered, or its caller left. `handler` is the path as the document spells it, never as the client
     /// did; None when there is nothing at that path.
     pub fn answered(&self, method: &str, handler: Option<&str>, status: u16, took: Duration) {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");

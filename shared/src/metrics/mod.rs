@@ -30,8 +30,16 @@ use crate::{
     store::{Db, StoreError},
 };
 
-/// Of the answer that carries the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What the text of a scrape is called, for a scraper that accepts this. The text is good as either:
+/// what OpenMetrics has besides is a comment in the older format, which everything reads.
+pub fn content_type(accept: Option<&str>) -> &'static str {
+    match accept {
+        Some(accept) if accept.contains("application/openmetrics-text") => {
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        }
+        _ => "text/plain; version=0.0.4; charset=utf-8",
+    }
+}
 
 type Label = (&'static str, &'static str);
 
@@ -45,6 +53,7 @@ pub struct Metrics {
     /// Slots and isolation.
     pub worker: Worker,
     connections: Family<[Label; 1], Gauge>,
+    max_connections: Gauge,
     depths: Arc<Mutex<Vec<Depth>>>,
     registry: Arc<Registry>,
 }
@@ -59,12 +68,16 @@ impl Metrics {
         let connections = Family::<[Label; 1], Gauge>::default();
         let help = "Connections to the database, by state";
         registry.register("apprun_database_connections", help, connections.clone());
+        let max_connections = Gauge::default();
+        let help = "Connections to the database that this process may have for statements";
+        registry.register("apprun_database_connections_max", help, max_connections.clone());
         let build = Family::<[Label; 1], Gauge>::default();
         build.get_or_create(&[("version", version)]).set(1);
         registry.register("apprun_build_info", "The running program", build);
         let depths = Arc::default();
         registry.register_collector(Box::new(queue::Queue::new(Arc::clone(&depths))));
-        Self { functions, http, worker, connections, depths, registry: Arc::new(registry) }
+        let registry = Arc::new(registry);
+        Self { functions, http, worker, connections, max_connections, depths, registry }
     }
 
     /// The text of a scrape. While the database is away, what only it knows is left out.
@@ -73,6 +86,7 @@ impl Metrics {
         let state = |state| self.connections.get_or_create_owned(&[("state", state)]);
         state("busy").set(connections.busy.into());
         state("idle").set(connections.idle.into());
+        self.max_connections.set(connections.max.into());
         let depths = crate::queue::depths(db, None).await;
         self.text(depths)
     }
@@ -131,6 +145,16 @@ mod tests {
         assert_eq!(value(&text, r#"functions_duration_seconds_count{phase="run"}"#), Some(2.0));
         assert_eq!(value(&text, r#"functions_duration_seconds_sum{phase="run"}"#), Some(0.06));
         assert_eq!(value(&text, r#"apprun_build_info{version="1.2.3"}"#), Some(1.0));
+    }
+
+    #[test]
+    fn a_scraper_that_knows_only_the_older_format_is_told_that_it_gets_it() {
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+        assert!(content_type(Some(prometheus)).starts_with("application/openmetrics-text"));
+        for older in [None, Some("*/*"), Some("text/plain")] {
+            assert!(content_type(older).starts_with("text/plain; version=0.0.4"), "{older:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Db, StoreError, Tx, db::one_changed};
-use crate::domain::{BuildId, FunctionId, Reason, TenantId, TraceContext, VersionId};
+use crate::domain::{BuildId, FunctionId, Reason, TenantId, TraceContext, UserId, VersionId};
 
 /// Everything a worker needs to build one version.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct StartedBuild {
     pub id: BuildId,
     /// Who pays.
     pub tenant: TenantId,
+    /// Who made the version.
+    pub author: UserId,
     /// Which function.
     pub function: FunctionId,
     /// Which version of it.
@@ -33,7 +35,7 @@ pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreEr
         r#"update build b set status = 'running', started_at = now()
          from function_version v join function_source s on s.version_id = v.id
          where b.id = $1 and b.status in ('pending', 'running') and v.id = b.version_id
-         returning b.tenant_id, b.function_id, b.version_id, v.runtime, s.bundle, b.traceparent,
+         returning b.tenant_id, b.function_id, b.version_id, v.runtime, v.created_by, s.bundle, b.traceparent,
                    extract(epoch from b.started_at - b.queued_at)::float8 as "waited_seconds!""#,
         id.0
     )
@@ -42,6 +44,7 @@ pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreEr
     Ok(row.map(|row| StartedBuild {
         id,
         tenant: TenantId(row.tenant_id),
+        author: UserId(row.created_by),
         function: FunctionId(row.function_id),
         version: VersionId(row.version_id),
         runtime: row.runtime,

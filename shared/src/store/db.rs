@@ -1,18 +1,15 @@
-//! The database handle: a bounded pool, transactions, and the embedded migrations.
+//! The database handle: a bounded pool and transactions.
 
 use std::{io::ErrorKind, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 
 use tokio::{sync::OnceCell, time::timeout};
 
 use crate::domain::{TenantId, UnknownWord};
-
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// One transaction; rolled back unless committed.
 pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
@@ -37,6 +34,12 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Somebody holds a table that a migration wants to change.
+    #[error(
+        "failed to migrate the database: a table stayed locked by somebody else; \
+         nothing of that migration was done, run it again"
+    )]
+    Locked,
     /// A row was not in the state that the statement names; the transaction must not commit.
     #[error("failed to change {0}: it is not in the expected state")]
     UnexpectedState(&'static str),
@@ -93,13 +96,15 @@ impl StoreError {
     }
 }
 
-/// How many connections of a pool are in use, and how many wait for use.
+/// How many connections of a pool are in use, how many wait for use, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
     /// Given out.
     pub busy: u32,
     /// Open and free.
     pub idle: u32,
+    /// Open at once, at most.
+    pub max: u32,
 }
 
 /// A handle to one Postgres database; clones share the pool.
@@ -167,31 +172,6 @@ impl Db {
         Ok(Self { pool, has_tenant_role: Arc::default() })
     }
 
-    /// Brings the schema up to date; safe when several processes do so at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATOR.run(&self.pool).await?;
-        // Of several at once, whoever comes second finds nothing left to do.
-        let mut tx = self.begin().await?;
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('protect_tenants'))")
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query!("select protect_tenants()").execute(&mut *tx).await?;
-        commit(tx).await
-    }
-
-    /// Insists that every migration of this program was run. A newer schema is fine: migrations
-    /// keep what the version before them needs.
-    pub async fn require_schema(&self) -> Result<(), StoreError> {
-        // The table is sqlx's own, and missing where nothing was ever migrated.
-        let run: Vec<i64> =
-            sqlx::query_scalar("select version from _sqlx_migrations where success")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|_| StoreError::OldSchema)?;
-        let all_run = MIGRATOR.iter().all(|migration| run.contains(&migration.version));
-        if all_run { Ok(()) } else { Err(StoreError::OldSchema) }
-    }
-
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(self.pool.begin().await?)
@@ -230,7 +210,8 @@ impl Db {
     /// What the connections of this process do right now.
     pub fn connections(&self) -> Connections {
         let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        Connections { busy: self.pool.size().saturating_sub(idle), idle }
+        let max = self.pool.options().get_max_connections();
+        Connections { busy: self.pool.size().saturating_sub(idle), idle, max }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

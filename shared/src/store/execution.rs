@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, Level, LogStream, NetworkAccess,
-        Reason, RetryPolicy, TenantId, TraceContext, Variables, VersionId, WorkerIdentity,
+        Reason, RetryPolicy, TenantId, TraceContext, UserId, Variables, VersionId, WorkerIdentity,
     },
     queue::{self, Claim, SettleError},
 };
@@ -25,6 +25,8 @@ pub struct StartedExecution {
     pub id: ExecutionId,
     /// Who pays.
     pub tenant: TenantId,
+    /// Who called.
+    pub caller: Option<UserId>,
     /// Which function.
     pub function: FunctionId,
     /// Which version of it.
@@ -86,7 +88,7 @@ pub async fn start(
          from unflushed, function_version v join artifact a on a.key = v.artifact_key
          where unflushed.is_set is not null
            and e.id = $1 and e.status in ('pending', 'running') and v.id = e.version_id
-         returning e.tenant_id, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
+         returning e.tenant_id, e.created_by, e.function_id, e.version_id, e.input, e.mode, e.callback_url,
                    least(e.timeout_ms, 1000 * v.timeout_seconds) as "timeout_ms!", v.memory_mib,
                    v.network, a.sha256, v.env,
                    v.secret_names <> '{}' as "has_secrets!", v.max_retries,
@@ -104,6 +106,7 @@ pub async fn start(
         Ok(StartedExecution {
             id,
             tenant: TenantId(row.tenant_id),
+            caller: row.created_by.map(UserId),
             function: FunctionId(row.function_id),
             version: VersionId(row.version_id),
             input: row.input,
@@ -307,38 +310,45 @@ impl LogColumns {
     }
 }
 
-/// Ends an execution that could not be run to an end of its own.
+/// Ends an execution that could not be run to an end of its own. Whose call it was; None when it had
+/// ended before.
 pub async fn give_up(
     tx: &mut Tx,
     id: ExecutionId,
     reason: Reason,
     message: &str,
-) -> Result<(), StoreError> {
-    sqlx::query!(
+) -> Result<Option<FunctionId>, StoreError> {
+    let function = sqlx::query_scalar!(
         "update execution
          set status = 'failed', dead_letter = mode = 'async', reason = $2, error_message = $3,
              completed_at = now()
-         where id = $1 and status in ('pending', 'running')",
+         where id = $1 and status in ('pending', 'running')
+         returning function_id",
         id.0,
         reason.as_str(),
         message,
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    Ok(function.map(FunctionId))
 }
 
-/// Ends an execution that nobody wants any more before it ran to an end.
-pub async fn record_cancelled(tx: &mut Tx, id: ExecutionId) -> Result<(), StoreError> {
-    sqlx::query!(
+/// Ends an execution that nobody wants any more before it ran to an end. Whose call it was; None when
+/// it had ended before.
+pub async fn record_cancelled(
+    tx: &mut Tx,
+    id: ExecutionId,
+) -> Result<Option<FunctionId>, StoreError> {
+    let function = sqlx::query_scalar!(
         "update execution
          set status = 'cancelled', reason = 'cancelled', completed_at = now()
-         where id = $1 and status in ('pending', 'running')",
+         where id = $1 and status in ('pending', 'running')
+         returning function_id",
         id.0
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    Ok(function.map(FunctionId))
 }
 
 /// Ends executions whose jobs were taken out of the line.

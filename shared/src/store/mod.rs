@@ -24,6 +24,7 @@ pub mod invitation;
 mod lock;
 pub mod log;
 pub mod member;
+mod migrate;
 pub mod outsider;
 pub mod project;
 pub mod project_token;

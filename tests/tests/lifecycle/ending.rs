@@ -1,5 +1,10 @@
 //! One process is told to stop.
 
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+};
+
 use nix::sys::signal::Signal;
 use system_tests::{Client, Running, until};
 
@@ -38,6 +43,40 @@ fn an_api_with_a_delay_says_that_it_is_not_ready_while_it_still_serves() {
     assert_eq!(client.get("/health").status, 200);
     api.signal(Signal::SIGTERM);
     assert_eq!(api.wait().code(), Some(130), "a second signal ends at once");
+}
+
+/// Asks for `/health` over a connection that is open already: the head of the answer, in lower case.
+fn health_over(connection: &mut BufReader<TcpStream>) -> String {
+    let request = b"GET /health HTTP/1.1\r\nhost: apprun\r\n\r\n";
+    connection.get_mut().write_all(request).unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(connection.read_line(&mut head).unwrap(), 0, "cut off after {head:?}");
+    }
+    let head = head.to_lowercase();
+    let (_, length) = head.split_once("content-length: ").unwrap();
+    let length: usize = length.lines().next().unwrap().parse().unwrap();
+    connection.read_exact(&mut vec![0; length]).unwrap();
+    head
+}
+
+#[test]
+fn a_connection_that_is_kept_open_ends_with_its_first_answer_after_the_signal() {
+    let (database, dir) = (database(), tempfile::tempdir().unwrap());
+    let delay = [("APPRUN_SHUTDOWN_DELAY", "3600")];
+    let (api, url) = Running::api_with(dir.path(), database.url(), &delay);
+    let connection = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    let mut connection = BufReader::new(connection);
+    for _ in 0..2 {
+        assert!(!health_over(&mut connection).contains("connection: close"));
+    }
+
+    api.signal(Signal::SIGTERM);
+    until(|| Client::new(&url).get("/ready").status == 503);
+
+    let head = health_over(&mut connection);
+    assert!(head.starts_with("http/1.1 200") && head.contains("connection: close"), "{head}");
+    assert_eq!(connection.read(&mut [0]).unwrap(), 0, "the server has closed it");
 }
 
 #[test]

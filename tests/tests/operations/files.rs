@@ -96,6 +96,60 @@ fn a_worker_is_given_the_rights_that_the_document_names() {
 }
 
 #[test]
+fn a_worker_is_given_the_memory_that_its_calls_and_builds_may_take() {
+    // MiB: the most that a plan allows a call (shared/src/domain/plan.rs), what a build may take
+    // (compiler/src/build.rs), the worker and the binaries it keeps (worker/src/runner.rs).
+    const CALL: u32 = 512;
+    const BUILD: u32 = 2048;
+    const WORKER: u32 = 512;
+    let number = |text: &str, before: &str| -> u32 {
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?}"));
+        let digits = rest.chars().skip_while(|it| !it.is_ascii_digit());
+        digits.take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    for (file, before, unit) in [
+        ("compose.yaml", "mem_limit: ${WORKER_MEMORY:-", "m}"),
+        ("kubernetes/worker.yaml", "limits: { memory: ", "Mi }"),
+    ] {
+        let text = read(file);
+        let (slots, builds) =
+            (number(&text, "APPRUN_WORKER_SLOTS"), number(&text, "APPRUN_BUILD_SLOTS"));
+        let limit = number(&text, before);
+        assert!(text.contains(&format!("{before}{limit}{unit}")), "{file}: not in MiB");
+        assert_eq!(limit, slots * CALL + builds * BUILD + WORKER, "{file}");
+    }
+}
+
+#[test]
+fn an_upgrade_leaves_as_many_workers_as_there_were() {
+    assert!(read("compose.yaml").contains("\n    deploy: { replicas: \"${WORKERS:-1}\" }\n"));
+    assert!(read("README.md").contains("\nWORKERS="));
+}
+
+#[test]
+fn a_supervisor_never_gives_up_on_a_process_whose_database_is_away() {
+    for file in ["systemd/apprun-api.service", "systemd/apprun-worker.service"] {
+        let text = read(file);
+        let unit = text.split("[Service]").next().unwrap();
+        assert!(unit.contains("\nStartLimitIntervalSec=0\n"), "{file}");
+    }
+    for file in ["kubernetes/api.yaml", "kubernetes/worker.yaml"] {
+        for probe in ["startupProbe", "livenessProbe"] {
+            let asked = format!("{probe}: {{ httpGet: {{ path: /health,");
+            assert!(read(file).contains(&asked), "{file}: {probe}");
+        }
+    }
+}
+
+#[test]
+fn secrets_and_what_was_built_stay_out_of_images() {
+    let ignored = read("Dockerfile.dockerignore");
+    for path in ["/.git", "/docker/.env", "**/target"] {
+        assert!(ignored.lines().any(|line| line == path), "{path}");
+    }
+}
+
+#[test]
 fn a_kustomization_names_files_that_are_there() {
     let kustomization = read("kubernetes/kustomization.yaml");
     let resources = kustomization.lines().filter_map(|line| line.trim().strip_prefix("- "));

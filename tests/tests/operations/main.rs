@@ -8,6 +8,7 @@ mod memory;
 mod metrics;
 mod plans;
 mod readiness;
+mod scripts;
 
 use std::path::{Path, PathBuf};
 

@@ -65,7 +65,7 @@ fn names_in(expression: &str, names: &mut Names) {
                 let length = rest.find(|it| !is_of_word(it)).unwrap_or(rest.len());
                 let (word, behind) = rest.split_at(length);
                 let is_function = behind.starts_with('(') || behind.starts_with(" by ");
-                after_by |= word == "by";
+                after_by |= word == "by" || word == "ignoring";
                 if in_labels {
                     names.labels.insert(word.to_owned());
                 } else if !first.is_ascii_digit() && !is_function && !KEYWORDS.contains(&word) {
@@ -112,6 +112,7 @@ fn scraped(database: &TestDatabase) -> Names {
 
     let client = Client::signed_up(&url, "ann@example.com");
     assert_eq!(client.call(&client.deploy_go(FAILING))["status"], "failed");
+    client.get("/nothing");
     let mut names = Names::default();
     for server in [&url, &worker_url] {
         names_scraped(&Client::new(server).text("/metrics"), &mut names);
@@ -135,4 +136,19 @@ fn dashboard_alerts_and_scaling_ask_for_metrics_that_exist() {
     assert!(asked.metrics.len() > 15, "{asked:?}");
     assert_eq!(ours(&asked.metrics, &there.metrics), [""; 0], "there are {:?}", there.metrics);
     assert_eq!(ours(&asked.labels, &there.labels), [""; 0], "there are {:?}", there.labels);
+}
+
+#[test]
+fn whatever_scrapes_a_process_its_job_is_the_one_that_alerts_ask_for() {
+    let (alerts, dashboard) = (read("prometheus/alerts.yaml"), read("grafana/apprun.json"));
+    assert!(dashboard.contains(r#"up{job=~\"apprun-.*\"}"#), "{dashboard}");
+    let in_cluster = read("prometheus/kubernetes.yaml");
+    let becomes_job = "source_labels: [__meta_kubernetes_pod_label_app]\n      target_label: job";
+    assert!(in_cluster.contains(becomes_job), "{in_cluster}");
+    for role in ["api", "worker"] {
+        assert!(alerts.contains(&format!(r#"up{{job="apprun-{role}"}}"#)), "{role}");
+        assert!(read("prometheus/prometheus.yaml").contains(&format!("job_name: apprun-{role}")));
+        let manifest = read(&format!("kubernetes/{role}.yaml"));
+        assert!(manifest.contains(&format!("labels: {{ app: apprun-{role} }}\n      annotations")));
+    }
 }

@@ -64,6 +64,7 @@ fn tell(
     tracing::info!(
         request_id = %job.request,
         tenant_id = %started.tenant,
+        user_id = %started.author,
         function_id = %started.function,
         build_id = %started.id,
         trace_id = format!("{:032x}", trace.run.trace_id()),

@@ -27,6 +27,7 @@ use super::{
     trace::{JobTrace, RUN},
 };
 use crate::{
+    burial::Buried,
     egress::CERTIFICATES_VARIABLE,
     pull::{Assignment, Trouble, through_trouble},
 };
@@ -40,7 +41,9 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     let Assignment { job, held, stop, .. } = assignment;
     let id = ExecutionId(job.subject);
     if job.cancel_requested {
-        return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
+        let ended = through_trouble(held, || record_cancelled(&services.db, job)).await?;
+        ended.count(&services.metrics.functions);
+        return Ok(());
     }
     let start = || execution::start(&services.db, id, try_number(job), &services.worker);
     let Some(call) = through_trouble(held, start).await? else {
@@ -97,6 +100,7 @@ fn tell(
     tracing::info!(
         request_id = %job.request,
         tenant_id = %call.tenant,
+        user_id = call.caller.map(tracing::field::display),
         function_id = %call.function,
         execution_id = %call.id,
         trace_id = format!("{:032x}", trace.run.trace_id()),
@@ -268,9 +272,10 @@ async fn record(
     Ok(None)
 }
 
-async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<Buried, SettleError> {
     let mut tx = db.begin().await?;
     queue::settle(&mut tx, job.claim).await?;
-    execution::record_cancelled(&mut tx, ExecutionId(job.subject)).await?;
-    Ok(tx.commit().await?)
+    let function = execution::record_cancelled(&mut tx, ExecutionId(job.subject)).await?;
+    tx.commit().await?;
+    Ok(Buried { function, reason: Reason::Cancelled })
 }

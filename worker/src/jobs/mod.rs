@@ -12,11 +12,11 @@ use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
     config::PayloadLimits,
-    domain::{BuildId, ExecutionId, Reason, WorkerIdentity},
+    domain::{Reason, WorkerIdentity},
     metrics::Metrics,
     queue::{self, Claim, ClaimedJob, GivenBack, JobKind, SettleError, Signals},
     seal::SecretKeys,
-    store::{Db, StoreError, Tx, build, execution},
+    store::{Db, StoreError},
     telemetry::chain,
 };
 use tokio::sync::{Notify, OnceCell};
@@ -24,6 +24,7 @@ use tracing::Instrument;
 
 use crate::{
     builder::Builder,
+    burial::{Buried, bury},
     cache::{BinaryCache, CacheError},
     fetch::FetchError,
     lease::Held,
@@ -172,8 +173,11 @@ async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, m
     let given_back =
         through_trouble(held, || try_to_give_back(&services.db, job, delay, message)).await;
     match given_back {
-        Ok(GivenBack::Deferred) => {}
-        Ok(GivenBack::Dead) => services.signals.finished(job.subject),
+        Ok(None) => {}
+        Ok(Some(buried)) => {
+            buried.count(&services.metrics.functions);
+            services.signals.finished(job.subject);
+        }
         // The lease's end brings the job back.
         Err(error) => {
             tracing::error!(subject = %job.subject, error = %JobError::from(error), "a failed job was not given back");
@@ -181,33 +185,22 @@ async fn give_back_or_bury(services: &Services, job: &ClaimedJob, held: &Held, m
     }
 }
 
+/// None when another try follows.
 async fn try_to_give_back(
     db: &Db,
     job: &ClaimedJob,
     delay: Duration,
     message: &str,
-) -> Result<GivenBack, SettleError> {
+) -> Result<Option<Buried>, SettleError> {
     let mut tx = db.begin().await?;
-    let given_back = queue::give_back(&mut tx, job.claim, delay).await?;
-    if given_back == GivenBack::Dead {
-        bury(&mut tx, job, message).await?;
-    }
-    tx.commit().await?;
-    Ok(given_back)
-}
-
-async fn bury(tx: &mut Tx, job: &ClaimedJob, message: &str) -> Result<(), StoreError> {
-    let reason = Reason::PlatformError;
-    match job.kind {
-        JobKind::Execute => execution::give_up(tx, ExecutionId(job.subject), reason, message).await,
-        JobKind::Compile => {
-            let failure = build::BuildFailure {
-                reason: reason.as_str().to_owned(),
-                message: message.to_owned(),
-            };
-            build::give_up(tx, BuildId(job.subject), &failure).await
+    let buried = match queue::give_back(&mut tx, job.claim, delay).await? {
+        GivenBack::Deferred => None,
+        GivenBack::Dead => {
+            Some(bury(&mut tx, job.kind, job.subject, Reason::PlatformError, message).await?)
         }
-    }
+    };
+    tx.commit().await?;
+    Ok(buried)
 }
 
 /// Settles a claim whose subject needs no outcome any more, because it already has one.

@@ -32,6 +32,7 @@ async fn worker_process() {
         call_limits: CallLimits::default(),
         grace: Duration::from_secs(5),
         worker: "chaos".into(),
+        calls: shared::metrics::Metrics::new("chaos").functions,
     };
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_terminate(stop.clone()));

@@ -82,6 +82,8 @@ pub(crate) struct Fixture {
     pub(crate) project: shared::domain::ProjectId,
     pub(crate) artifacts: tempfile::TempDir,
     pub(crate) database: TestDatabase,
+    /// Of all workers here together.
+    pub(crate) metrics: Metrics,
 }
 
 /// What every worker here opens secrets with.
@@ -129,6 +131,7 @@ impl Fixture {
             actor,
             project,
             database,
+            metrics: Metrics::new("test"),
         }
     }
 
@@ -172,7 +175,7 @@ impl Fixture {
             retention: Retention::default(),
             kept_versions: 10,
             secret_keys: Some(secret_keys()),
-            metrics: Metrics::new("test"),
+            metrics: self.metrics.clone(),
             builder: BuilderOptions {
                 places: Places::from_environment(),
                 cache_dir: format!("{home}/.cache/apprun").into(),
@@ -300,6 +303,35 @@ impl Fixture {
                 None => panic!("no such row in {table}"),
             }
         }
+    }
+
+    /// How many calls of a function ended so, as the workers counted them: by status, and by reason.
+    pub(crate) async fn counted(
+        &self,
+        function: FunctionId,
+        status: &str,
+        reason: &str,
+    ) -> [Option<u32>; 2] {
+        let text = self.metrics.scrape(&self.db).await;
+        let number = |series: String| {
+            let of_series = |line: &str| line.strip_prefix(&series)?.trim().parse().ok();
+            text.lines().find_map(of_series)
+        };
+        [
+            format!(r#"functions_invocations_total{{function="{function}",status="{status}"}}"#),
+            format!(r#"functions_errors_total{{reason="{reason}"}}"#),
+        ]
+        .map(number)
+    }
+
+    /// As if so many workers had failed at this job, or been lost with it, as one may.
+    pub(crate) async fn tried_as_often_as_it_may_be(&self, id: ExecutionId) {
+        sqlx::query("update q.job set redeliveries = $2 where subject_id = $1")
+            .bind(id.0)
+            .bind(queue::MAX_REDELIVERIES)
+            .execute(&self.sql)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn until_running(&self, table: &str, id: Uuid) {

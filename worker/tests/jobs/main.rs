@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod cancel;
+mod counted;
 mod egress;
 mod fixture;
 mod house;

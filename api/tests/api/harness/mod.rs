@@ -34,6 +34,16 @@ pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 /// A handler that the API takes; nobody builds it here.
 pub(crate) const CODE: &str = "package main\n";
 
+/// What every API here tells about itself.
+pub(crate) fn process() -> Process {
+    Process {
+        version: "0.0.0",
+        started_at: Instant::now(),
+        metrics: Metrics::new("0.0.0"),
+        lacking: Vec::new(),
+    }
+}
+
 /// One served API. Ends with its value.
 pub(crate) struct App {
     pub(crate) address: SocketAddr,
@@ -74,12 +84,7 @@ impl App {
         let signals = Signals::connect(&url).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let process = Process {
-            version: "0.0.0",
-            started_at: Instant::now(),
-            metrics: Metrics::new("0.0.0"),
-        };
-        let state = ApiState::new(db.clone(), signals.clone(), config.clone(), process);
+        let state = ApiState::new(db.clone(), signals.clone(), config.clone(), process());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
         let server = tokio::spawn(api::serve(state.clone(), listener, stopped));

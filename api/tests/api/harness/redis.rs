@@ -21,7 +21,7 @@ impl Redis {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server: run `make setup`");
+            .expect("redis-server: run `scripts/setup.sh --for-tests`");
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             tokio::task::yield_now().await;
         }

@@ -46,22 +46,20 @@ pub(super) async fn redrive(
 ) -> Result<Okay<DealtWith>, Problem> {
     let mut tx = begin(state, caller, project).await?;
     let mut answer = matching(caller, project, &mut tx, body).await?;
-    if answer.dry_run {
-        return Ok(Okay::new(answer));
+    let (tenant, cause) = (caller.actor.tenant, caller.origin.cause);
+    let driven = dead_letter::redrive(&mut tx, tenant, &answer.dead_letters, cause).await?;
+    let (dead_letters, executions): (Vec<_>, Vec<_>) =
+        driven.into_iter().map(|it| (it.dead, it.again)).unzip();
+    answer.skipped = answer.dead_letters;
+    answer.skipped.retain(|id| !dead_letters.contains(id));
+    answer.dead_letters = dead_letters;
+    // A dry run finds out by doing it, and keeps nothing of it.
+    if !answer.dry_run {
+        audit::record(&mut tx, caller.deed("dead_letters.redrive", project.0)).await?;
+        commit(tx).await?;
+        state.signals.jobs_pushed();
+        answer.executions = executions;
     }
-    let mut driven = Vec::new();
-    for dead in std::mem::take(&mut answer.dead_letters) {
-        let tenant = caller.actor.tenant;
-        let new = dead_letter::redrive(&mut tx, tenant, dead, caller.origin.cause).await?;
-        // Somebody else may have been faster with some.
-        if let Some(new) = new {
-            driven.push((dead, new));
-        }
-    }
-    audit::record(&mut tx, caller.deed("dead_letters.redrive", project.0)).await?;
-    commit(tx).await?;
-    state.signals.jobs_pushed();
-    (answer.dead_letters, answer.executions) = driven.into_iter().unzip();
     Ok(Okay::new(answer))
 }
 
@@ -98,5 +96,6 @@ async fn matching(
     let (dead_letters, matched) =
         dead_letter::matching(tx, caller.actor.tenant, project, &which, room).await?;
     let dry_run = body.dry_run.unwrap_or(false);
-    Ok(DealtWith { dry_run, matched, dead_letters, executions: Vec::new() })
+    let (skipped, executions) = (Vec::new(), Vec::new());
+    Ok(DealtWith { dry_run, matched, dead_letters, skipped, executions })
 }

@@ -22,7 +22,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     JobError, Services,
     log_lines::log_lines,
-    lost_binary, settle_only,
+    lost_binary,
     trace::{JobTrace, RUN},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     }
     let start = || execution::start(&services.db, id, try_number(job), &services.worker);
     let Some(call) = through_trouble(held, start).await? else {
-        return settle_only(services, job.claim, held).await;
+        return Ok(through_trouble(held, || settle_unstarted(&services.db, job)).await?);
     };
     let sandbox = sandbox_for(services, call.network)?;
     let mut trace = JobTrace::begin(call.trace);
@@ -263,6 +263,17 @@ async fn record(
     execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
     tx.commit().await?;
     Ok(None)
+}
+
+/// Nothing is left to run. Most such executions ended already; one whose version was given up ends now,
+/// because nobody else would ever end it.
+async fn settle_unstarted(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
+    const MESSAGE: &str = "the version of the function that was called is gone";
+    let id = ExecutionId(job.subject);
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, job.claim).await?;
+    execution::give_up(&mut tx, id, Reason::PlatformError, MESSAGE).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {

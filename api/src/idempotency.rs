@@ -82,7 +82,8 @@ async fn once(
     let path = request.uri().path().to_owned();
     request.set_body(content);
     let keep_days = state.config.retention.idempotency_keys;
-    match idempotency::take(&state.db, &keyed, keep_days).await.map_err(Problem::from)? {
+    let found = idempotency::take(&state.db, &state.answer_keys, &keyed, keep_days).await;
+    match found.map_err(Problem::from)? {
         Found::Free(id) => {
             if let Some(made) = made_before(&state, &keyed, &path, id).await? {
                 return Ok(made);
@@ -99,6 +100,10 @@ async fn once(
             Ok(made.ok_or_else(still_running)?)
         }
         Found::Answered(kept) => Ok(replay(kept)?),
+        Found::Unreadable(id) => {
+            let made = made_before(&state, &keyed, &path, id).await?;
+            Ok(made.ok_or_else(unreadable)?)
+        }
         Found::Other => Err(reused().into()),
     }
 }
@@ -142,7 +147,9 @@ async fn run(
         }
     };
     match kept(&response) {
-        Some(answer) => note(idempotency::keep(&state.db, &keyed, &answer).await),
+        Some(answer) => {
+            note(idempotency::keep(&state.db, &state.answer_keys, &keyed, &answer).await);
+        }
         None => note(idempotency::give_back(&state.db, &keyed).await),
     }
     response
@@ -241,6 +248,12 @@ fn between<'a>(text: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = &'a [u8]>
 fn still_running() -> Problem {
     let message = "the first request with this idempotency key is still being carried out";
     Problem { retry_after_seconds: Some(1), ..Problem::new(ErrorCode::Conflict, message) }
+}
+
+fn unreadable() -> Problem {
+    let message = "the request with this idempotency key was carried out, and its answer can no longer \
+                   be read, because the server's secret was changed; look up what it made";
+    Problem::new(ErrorCode::Conflict, message)
 }
 
 fn reused() -> Problem {

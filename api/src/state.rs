@@ -11,6 +11,7 @@ use shared::{
     config::Registration,
     metrics::Metrics,
     queue::{CallLimits, Signals},
+    seal::SecretKeys,
     store::{Db, StoreError, account},
 };
 
@@ -45,6 +46,8 @@ pub struct Parts {
     /// How many calls a tenant may have at once, by plan.
     pub(crate) call_limits: CallLimits,
     pub(crate) tokens: Tokens,
+    /// Seal the answers that are kept for repeated requests.
+    pub(crate) answer_keys: SecretKeys,
     pub(crate) outside: Option<Outside>,
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
@@ -56,6 +59,7 @@ impl ApiState {
     /// Puts a process together.
     pub fn new(db: Db, signals: Signals, config: ApiConfig, process: Process) -> Self {
         let tokens = Tokens::new(&config.jwt_secret);
+        let answer_keys = SecretKeys::derived_from(&config.jwt_secret, "kept answers");
         let pace = config.key_pace;
         let outside = config.outside_issuer.clone().map(|issuer| Outside::new(issuer, pace));
         let hasher = Hasher::new();
@@ -68,6 +72,7 @@ impl ApiState {
             config,
             call_limits,
             tokens,
+            answer_keys,
             outside,
             hasher,
             limiter,

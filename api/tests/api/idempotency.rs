@@ -136,7 +136,7 @@ async fn a_process_that_died_blocks_no_key_and_its_execution_is_found() {
     let pool = app.database.pool().await;
     let as_if_it_died = |held: &'static str| {
         let statement = format!(
-            "update idempotency_key set status = null, answer = null, location = null, \
+            "update idempotency_key set status = null, sealed = null, \
              held_until = now() {held} interval '10 s'"
         );
         let pool = pool.clone();
@@ -160,6 +160,46 @@ async fn a_process_that_died_blocks_no_key_and_its_execution_is_found() {
     let again = post(&app, &path, &owner.token, "k", &json!({ "input": 1 })).await;
     assert_eq!(again.status, 202);
     assert_eq!(count(&app, "execution").await, 1);
+}
+
+#[tokio::test]
+async fn secrets_in_kept_answers_are_sealed_and_shown_again() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let project = format!("{PROJECTS}/{}", owner.project_id);
+    let cases = [
+        ("tokens", json!({ "name": "ci", "role": "member" }), "token"),
+        ("invitations", json!({ "email": "bob@a.b", "role": "member" }), "token"),
+        ("callback-secret", json!({}), "secret"),
+    ];
+    let pool = app.database.pool().await;
+    for (what, body, field) in cases {
+        let path = format!("{project}/{what}");
+        let first = post(&app, &path, &owner.token, what, &body).await.data();
+        let again = post(&app, &path, &owner.token, what, &body).await.data();
+        assert_eq!(again, first);
+        let row = "select k::text || encode(sealed, 'escape') from idempotency_key k
+                   where key = $1";
+        let row: String = sqlx::query_scalar(row).bind(what).fetch_one(&pool).await.unwrap();
+        assert!(!row.contains(&text(&first[field])), "{what}: {row}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_kept_by_the_version_before_is_given_and_a_lost_one_makes_nothing_twice() {
+    let app = App::start().await;
+    let ann = app.register("ann@example.com").await;
+    let body = json!({ "name": "shop" });
+    let first = post(&app, PROJECTS, &ann.token, "k", &body).await.data();
+    let pool = app.database.pool().await;
+    let plain = "update idempotency_key set sealed = null, answer = $1";
+    sqlx::query(plain).bind(first.to_string()).execute(&pool).await.unwrap();
+    assert_eq!(post(&app, PROJECTS, &ann.token, "k", &body).await.data(), first);
+
+    let other_secret = "update idempotency_key set answer = null, sealed = '\\x00'";
+    sqlx::query(other_secret).execute(&pool).await.unwrap();
+    post(&app, PROJECTS, &ann.token, "k", &body).await.assert_error(409, "CONFLICT");
+    assert_eq!(count(&app, "project").await, 1);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use shared::{
     domain::{ExecutionId, FunctionId, IdCursor, PageSize, ProjectId, Reason},
     store::{
-        Tx, audit, commit,
+        Tx,
         dead_letter::{self, Which},
         execution_report::{self, Filter, Summary},
     },
@@ -11,8 +11,8 @@ use shared::{
 
 use super::views::{DeadLetters, DealtWith, ExecutionIds};
 use crate::{
-    ApiState, answer::Okay, auth::Caller, executions::views::ExecutionSummary, page::Page,
-    permission::Action, problem::Problem, projects,
+    ApiState, answer::Okay, auth::Caller, conclude::conclude, executions::views::ExecutionSummary,
+    page::Page, permission::Action, problem::Problem, projects,
 };
 
 pub(super) async fn list(
@@ -54,13 +54,14 @@ pub(super) async fn redrive(
     answer.skipped.retain(|id| !dead_letters.contains(id));
     answer.dead_letters = dead_letters;
     // A dry run finds out by doing it, and keeps nothing of it.
-    if !answer.dry_run {
-        audit::record(&mut tx, caller.deed("dead_letters.redrive", project.0)).await?;
-        commit(tx).await?;
-        state.signals.jobs_pushed();
-        answer.executions = executions;
+    if answer.dry_run {
+        return Ok(Okay::new(answer));
     }
-    Ok(Okay::new(answer))
+    let answer = Okay::new(DealtWith { executions, ..answer });
+    let deed = caller.deed("dead_letters.redrive", project.0);
+    conclude(state, caller, tx, deed, &answer).await?;
+    state.signals.jobs_pushed();
+    Ok(answer)
 }
 
 pub(super) async fn purge(
@@ -71,12 +72,13 @@ pub(super) async fn purge(
 ) -> Result<Okay<DealtWith>, Problem> {
     let mut tx = begin(state, caller, project).await?;
     let answer = matching(caller, project, &mut tx, body).await?;
-    if !answer.dry_run {
-        dead_letter::purge(&mut tx, caller.actor.tenant, &answer.dead_letters).await?;
-        audit::record(&mut tx, caller.deed("dead_letters.purge", project.0)).await?;
-        commit(tx).await?;
+    if answer.dry_run {
+        return Ok(Okay::new(answer));
     }
-    Ok(Okay::new(answer))
+    dead_letter::purge(&mut tx, caller.actor.tenant, &answer.dead_letters).await?;
+    let answer = Okay::new(answer);
+    conclude(state, caller, tx, caller.deed("dead_letters.purge", project.0), &answer).await?;
+    Ok(answer)
 }
 
 async fn begin(state: &ApiState, caller: &Caller, project: ProjectId) -> Result<Tx, Problem> {

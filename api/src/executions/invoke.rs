@@ -35,10 +35,10 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// RFC 7240: says which of the caller's preferences was followed.
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// In every answer about a call that was accepted, for who does not read its body.
-const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
-const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version");
+pub(crate) const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
+pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version");
 
 /// What a caller says besides the input.
 pub(super) struct How {
@@ -86,13 +86,14 @@ pub(super) async fn invoke(
 ) -> Result<Invoked, Problem> {
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
-    let incoming = Incoming::of(state, caller, id, how.version).await?;
+    let mut incoming = Incoming::of(state, caller, id, how.version).await?;
     let timeout = incoming.timeout(how.timeout)?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     if how.respond_async {
         let terms = Terms { timeout, version: how.version, ..Terms::default() };
         let accepted = incoming.accept(&calls, terms).await?;
+        incoming.commit(execution_id).await?;
         let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
         return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
     }
@@ -102,6 +103,7 @@ pub(super) async fn invoke(
     let terms = Terms { timeout, only_within, version: how.version, ..Terms::default() };
     let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
     incoming.accept(&calls, terms).await?;
+    incoming.commit(execution_id).await?;
 
     let gone = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));

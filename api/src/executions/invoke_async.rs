@@ -32,6 +32,7 @@ pub(super) async fn invoke_async(
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     let accepted = incoming.accept(&calls, terms).await?;
+    incoming.commit(execution_id).await?;
     Ok(Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id)))
 }
 

@@ -9,7 +9,7 @@ mod counts;
 mod deliveries;
 mod get;
 mod history;
-mod invoke;
+pub(crate) mod invoke;
 mod invoke_async;
 mod later;
 mod logs;

@@ -120,7 +120,7 @@ view! {
     Queued {
         /// The execution.
         execution_id: ExecutionId = EXECUTION,
-        /// Always `pending`.
+        /// `pending`; further only in the answer to a repeated request.
         status: ExecutionStatus = "pending",
         /// The version that will run, whatever is deployed meanwhile.
         version: String = "1",

@@ -2,7 +2,7 @@
 
 use shared::{
     domain::{ErrorCode, FunctionId, FunctionName, FunctionStatus, Plan, ProjectId},
-    store::{Tx, account, audit, commit, deploy, function, project},
+    store::{Tx, account, deploy, function, project},
 };
 
 use super::{
@@ -12,8 +12,8 @@ use super::{
     views::{FunctionCreated, NewFunction, invoke_url},
 };
 use crate::{
-    ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem,
-    resource::Resource, upload::Upload,
+    ApiState, answer::Created, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem, resource::Resource, upload::Upload,
 };
 
 pub(super) async fn create(
@@ -59,17 +59,17 @@ pub(super) async fn create(
     };
     let created = deploy::create(&mut tx, caller.actor, caller.origin.cause, &row).await?;
     let Some(created_at) = created else { return Err(name_taken(&new.name)) };
-    audit::record(&mut tx, caller.deed("function.create", id.0)).await?;
-    commit(tx).await?;
-    state.signals.jobs_pushed();
-    Ok(Created::new(FunctionCreated {
+    let answer = Created::new(FunctionCreated {
         function_id: id,
         name: new.name.to_string(),
         status: FunctionStatus::Pending,
         version: "1".to_owned(),
         invoke_url: invoke_url(id),
         created_at: created_at.into(),
-    }))
+    });
+    conclude(state, caller, tx, caller.deed("function.create", id.0), &answer).await?;
+    state.signals.jobs_pushed();
+    Ok(answer)
 }
 
 /// Exact, because the tenant's row is locked: of many creates at once, no more get in than fit.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Db, StoreError};
+use super::{Db, StoreError, Tx};
 use crate::{
     domain::{Actor, ExecutionId},
     seal::{Sealed, SecretKeys},
@@ -36,8 +36,8 @@ pub struct KeyedRequest {
 pub struct KeptAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Where to look up what was made.
-    pub location: Option<String>,
+    /// Names and values of the headers that belong to it.
+    pub headers: Vec<(String, String)>,
     /// What stood inside the envelope, as JSON text.
     pub answer: String,
 }
@@ -113,7 +113,8 @@ pub async fn take(
         // Kept by a program of the version before.
         Some(answer) => {
             let status = u16::try_from(status).map_err(StoreError::unreadable)?;
-            Some(KeptAnswer { status, location: row.location, answer })
+            let location = row.location.map(|location| ("location".to_owned(), location));
+            Some(KeptAnswer { status, headers: location.into_iter().collect(), answer })
         }
         None => row.sealed.and_then(|sealed| open(keys, request, sealed)),
     };
@@ -136,15 +137,15 @@ pub async fn renew(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Keeps the answer; the key is held no longer.
+/// Keeps the answer; the key is held no longer. False when somebody else holds it by now, or an answer
+/// is kept already.
 pub async fn keep(
-    db: &Db,
+    tx: &mut Tx,
     keys: &SecretKeys,
     request: &KeyedRequest,
     answer: &KeptAnswer,
-) -> Result<(), StoreError> {
-    let mut tx = db.begin_for(request.actor.tenant).await?;
-    sqlx::query!(
+) -> Result<bool, StoreError> {
+    let kept = sqlx::query!(
         "update idempotency_key set status = $5, sealed = $6
          where tenant_id = $1 and user_id = $2 and key = $3 and fingerprint = $4
            and status is null",
@@ -155,9 +156,9 @@ pub async fn keep(
         i32::from(answer.status),
         seal(keys, request, answer)?,
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(tx.commit().await?)
+    Ok(kept.rows_affected() == 1)
 }
 
 /// Gives the key back: the request changed nothing, and the next one starts afresh.

@@ -27,6 +27,7 @@ use shared::{
     telemetry::chain,
 };
 use tokio::time::{Instant, interval};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiState,
@@ -67,6 +68,8 @@ pub(crate) struct Held {
     request: KeyedRequest,
     /// Set aside for the execution that it makes.
     pub(crate) execution: ExecutionId,
+    /// Cancelled when whoever sent it leaves.
+    pub(crate) left: CancellationToken,
 }
 
 /// Wraps all routes.
@@ -117,7 +120,9 @@ async fn once(
     match turn(&state, &keyed, request.uri().path()).await? {
         Turn::Over(answer) => Ok(answer),
         Turn::Ours(execution) => {
-            let held = Held { request: keyed, execution };
+            let left = CancellationToken::new();
+            let _leaving = left.clone().drop_guard();
+            let held = Held { request: keyed, execution, left };
             caller.held = Some(held.clone());
             request.extensions_mut().insert(caller);
             // A task of its own: the answer is kept even if nobody waits for it any more.

@@ -11,6 +11,7 @@ use shared::{
     domain::{Actor, Cause, ErrorCode, ExecutionId, SessionId},
     store::{audit::Deed, project_token},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{outside, ticket};
@@ -120,6 +121,12 @@ impl Caller {
     /// The id for the execution that this request makes.
     pub(crate) fn execution_id(&self) -> ExecutionId {
         self.held.as_ref().map_or_else(ExecutionId::new, |held| held.execution)
+    }
+
+    /// Cancelled when the caller leaves a request that is carried out to its end anyway; never of one
+    /// that is dropped then.
+    pub(crate) fn left(&self) -> CancellationToken {
+        self.held.as_ref().map_or_else(CancellationToken::new, |held| held.left.clone())
     }
 
     /// The login behind the token; refuses whoever has none here.

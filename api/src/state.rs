@@ -18,7 +18,7 @@ use shared::{
 use crate::{
     auth::{Hasher, Outside, Tokens},
     config::ApiConfig,
-    limits::Limiter,
+    limits::{Gates, Limiter},
     problem::Problem,
 };
 
@@ -45,6 +45,8 @@ pub struct Parts {
     pub(crate) config: ApiConfig,
     /// How many calls a tenant may have at once, by plan.
     pub(crate) call_limits: CallLimits,
+    /// Through which sync calls are let in.
+    pub(crate) gates: Gates,
     pub(crate) tokens: Tokens,
     /// Seal the answers that are kept for repeated requests.
     pub(crate) answer_keys: SecretKeys,
@@ -71,6 +73,7 @@ impl ApiState {
             signals,
             config,
             call_limits,
+            gates: Gates::new(),
             tokens,
             answer_keys,
             outside,

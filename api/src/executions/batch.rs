@@ -1,7 +1,7 @@
 //! POST /functions/{function_id}/invoke-batch
 
 use shared::{
-    domain::{ExecutionId, FunctionId},
+    domain::{ExecutionId, ExecutionMode, FunctionId},
     store::call::Terms,
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn invoke_batch(
         call::check_input(state, &format!("inputs[{place}]"), input)?;
     }
     let start = later::start(state, body.delay, body.run_at)?;
-    let mut incoming = Incoming::of(state, caller, id, None).await?;
+    let mut incoming = Incoming::of(state, caller, id, None, ExecutionMode::Async).await?;
     let timeout = incoming.timeout(timeout)?;
     incoming.check_callback(body.callback_url.as_ref()).await?;
     let terms = Terms { timeout, callback: body.callback_url, start, ..Terms::default() };

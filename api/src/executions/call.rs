@@ -21,6 +21,7 @@ use crate::{
     ApiState,
     auth::Caller,
     functions::{access, versions},
+    limits::Passage,
     params::Duration,
     permission::Action,
     problem::Problem,
@@ -52,21 +53,32 @@ pub(super) struct Incoming<'a> {
     state: &'a ApiState,
     caller: &'a Caller,
     pub(super) tx: Tx,
+    mode: ExecutionMode,
+    /// Held until a sync call is durable.
+    _passage: Option<Passage<'a>>,
     /// As it is at the version that the caller names; or as it serves.
     pub(super) function: Function,
 }
 
 impl<'a> Incoming<'a> {
-    /// Lets the caller in to the function.
+    /// Lets the caller in to the function; for a sync call, in the tenant's turn.
     pub(super) async fn of(
         state: &'a ApiState,
         caller: &'a Caller,
         id: FunctionId,
         version: Option<VersionNumber>,
+        mode: ExecutionMode,
     ) -> Result<Self, Problem> {
-        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+        let tenant = caller.actor.tenant;
+        let (passage, mut tx) = match mode {
+            ExecutionMode::Sync => {
+                let passage = state.gates.enter(tenant).await;
+                (Some(passage), state.db.begin_alone_for(tenant).await?)
+            }
+            ExecutionMode::Async => (None, state.db.begin_for(tenant).await?),
+        };
         let function = access::find(&mut tx, caller, id, Action::InvokeFunction).await?;
-        let mut incoming = Self { state, caller, tx, function };
+        let mut incoming = Self { state, caller, tx, mode, _passage: passage, function };
         if let Some(number) = version {
             incoming.use_version(number).await?;
         }
@@ -121,16 +133,14 @@ impl<'a> Incoming<'a> {
         calls: &[(ExecutionId, JsonText)],
         terms: Terms,
     ) -> Result<Accepted, Problem> {
+        let (mode, cause) = (self.mode, self.caller.origin.cause);
         // Only who waits is told that there is no room; others wait for it.
-        let mode = match terms.only_within {
-            Some(_) => ExecutionMode::Sync,
-            None => ExecutionMode::Async,
-        };
-        let cause = self.caller.origin.cause;
+        let only_within = (mode == ExecutionMode::Sync).then(|| self.state.call_limits.clone());
+        let terms = Terms { only_within, ..terms };
         let new = NewCalls { calls, function: self.function.id, mode, cause, terms };
         match call::accept(&mut self.tx, self.caller.actor, &new).await? {
             Some(accepted) => Ok(accepted),
-            None => Err(self.refusal(mode).await?),
+            None => Err(self.refusal().await?),
         }
     }
 
@@ -144,9 +154,9 @@ impl<'a> Incoming<'a> {
     }
 
     /// Says why nothing was accepted.
-    async fn refusal(&mut self, mode: ExecutionMode) -> Result<Problem, Problem> {
+    async fn refusal(&mut self) -> Result<Problem, Problem> {
         let (tenant, function) = (self.caller.actor.tenant, &self.function);
-        if mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
+        if self.mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
             let busy = call::busy(&mut self.tx, tenant, function.id).await?;
             let limits = self.state.config.functions.limits_of(busy.plan);
             return Ok(no_room(function, busy, limits.concurrent_executions));

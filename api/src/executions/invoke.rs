@@ -9,8 +9,8 @@ use poem_openapi::{
 };
 use shared::{
     domain::{
-        ErrorCode, ExecutionId, ExecutionStatus, FunctionId, JsonText, OnDisconnect, Reason,
-        TenantId, VersionNumber,
+        ErrorCode, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, JsonText, OnDisconnect,
+        Reason, TenantId, VersionNumber,
     },
     store::{
         StoreError,
@@ -93,12 +93,13 @@ pub(super) async fn invoke(
 ) -> Result<Invoked, Problem> {
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
-    let mut incoming = Incoming::of(state, caller, id, how.version).await?;
+    let mode = if how.respond_async { ExecutionMode::Async } else { ExecutionMode::Sync };
+    let mut incoming = Incoming::of(state, caller, id, how.version, mode).await?;
     let timeout = incoming.timeout(how.timeout)?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
+    let terms = Terms { timeout, version: how.version, ..Terms::default() };
     if how.respond_async {
-        let terms = Terms { timeout, version: how.version, ..Terms::default() };
         let accepted = incoming.accept(&calls, terms).await?;
         incoming.commit(execution_id).await?;
         let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
@@ -108,8 +109,6 @@ pub(super) async fn invoke(
     let watch = state.signals.watch(execution_id.0);
     let guard = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));
-    let only_within = Some(state.call_limits.clone());
-    let terms = Terms { timeout, only_within, version: how.version, ..Terms::default() };
     let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
     let called = async {
         incoming.accept(&calls, terms).await?;
@@ -260,7 +259,7 @@ fn tail(logs: String, lines: Option<LineCount>) -> String {
 #[cfg(test)]
 mod tests {
     use shared::{
-        domain::{ExecutionMode, RequestId, Role},
+        domain::{RequestId, Role},
         store::execution_report::{Summary, Timings},
     };
     use time::OffsetDateTime;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper::Request;
 use serde_json::json;
 use shared::domain::{ExecutionId, Reason};
@@ -120,6 +121,37 @@ async fn a_function_with_a_limit_of_its_own_says_so() {
     let error = refused.assert_error(429, "FUNC_QUOTA_EXCEEDED");
     assert_eq!(error["details"], json!({ "scope": "function", "limit": 1 }));
     worker::run(&app, &running[0], &worker::completed("1")).await;
+}
+
+#[tokio::test]
+async fn of_fifty_callers_at_once_exactly_as_many_get_in_as_fit() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    // Over two processes: the limit is the tenant's.
+    let other = app.another().await;
+    let path = format!("{FUNCTIONS}/{id}/invoke");
+    let call = |n| {
+        let app = if n % 2 == 0 { &app } else { &other };
+        app.post(&path, Some(&owner.token), json!({}))
+    };
+    let mut calls: FuturesUnordered<_> = (0..50).map(call).collect();
+    for _ in 0..40 {
+        let refused = calls.next().await.unwrap();
+        let error = refused.assert_error(429, "FUNC_QUOTA_EXCEEDED");
+        assert_eq!(error["details"], json!({ "scope": "tenant", "limit": 10 }));
+    }
+    let answered = async {
+        let mut answered = 0;
+        while let Some(reply) = calls.next().await {
+            assert_eq!(reply.status, 200, "{reply:?}");
+            answered += 1;
+        }
+        answered
+    };
+    let outcome = worker::completed("1");
+    let run = worker::run_everything(&app, &outcome);
+    assert_eq!(tokio::join!(answered, run).0, 10);
 }
 
 #[tokio::test]

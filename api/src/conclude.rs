@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::store::{
     Tx,
     audit::{self, Deed},
-    commit,
+    commit_for_sure,
 };
 
 use crate::{ApiState, answer::Answer, auth::Caller, idempotency, problem::Problem};
@@ -18,7 +18,7 @@ pub(crate) async fn conclude<T: Serialize, const STATUS: u16>(
     deed: Deed,
     answer: &Answer<T, STATUS>,
 ) -> Result<(), Problem> {
-    audit::record(&mut tx, deed).await?;
+    let number = audit::record(&mut tx, deed).await?;
     idempotency::keep(state, caller, &mut tx, answer).await?;
-    Ok(commit(tx).await?)
+    Ok(commit_for_sure(&state.db, tx, &number).await?)
 }

@@ -33,6 +33,7 @@ mod rate_limits;
 mod row_security;
 mod sessions;
 mod terms;
+mod unheard;
 mod uploads;
 mod variables;
 mod versions;

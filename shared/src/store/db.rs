@@ -261,6 +261,34 @@ pub async fn commit(tx: Tx) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
+/// The server's number of a transaction, by which can be asked what became of it.
+#[derive(Debug, Clone)]
+pub struct TxNumber(pub(crate) String);
+
+/// Makes a transaction durable. When the answer to the COMMIT is lost, asks whether it went through: who
+/// is told to try again although it did makes everything twice.
+pub async fn commit_for_sure(db: &Db, tx: Tx, number: &TxNumber) -> Result<(), StoreError> {
+    /// The server notices within seconds that the other end of a connection is gone.
+    const PATIENCE: Duration = Duration::from_secs(6);
+    let Err(error) = commit(tx).await else { return Ok(()) };
+    let was_committed = timeout(PATIENCE, was_committed(db, number)).await.unwrap_or(false);
+    if was_committed { Ok(()) } else { Err(error) }
+}
+
+/// Waits for the end of a transaction that is not ours any more.
+async fn was_committed(db: &Db, number: &TxNumber) -> bool {
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    loop {
+        let status = sqlx::query_scalar!("select pg_xact_status($1::text::xid8)", number.0)
+            .fetch_one(db.pool())
+            .await;
+        match status.as_ref().map(Option::as_deref) {
+            Ok(Some("in progress")) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            Ok(status) => return status == Some("committed"),
+        }
+    }
+}
+
 /// Reads a column that holds one word of a closed list.
 pub(super) fn word<T>(text: &str) -> Result<T, StoreError>
 where

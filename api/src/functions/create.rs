@@ -44,6 +44,10 @@ pub(super) async fn create(
     let secrets = secrets::seal(state, id, new.secrets)?;
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
+    // Its deletion takes the functions with it, and this one is not there yet.
+    if !project::hold(&mut tx, caller.actor.tenant, project.id).await? {
+        return Err(ProjectId::not_found());
+    }
     let config = &state.config.functions;
     let settings = wanted.over(defaults(config, plan, new.runtime), config, plan)?;
     secrets::check_names(&settings.env, &[], &secrets)?;

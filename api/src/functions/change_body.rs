@@ -10,7 +10,7 @@ use super::{
     fields::{Env, EventNames, NewRetry, SecretValues},
     settings::Wanted,
     source::{FileTexts, SentSource},
-    views::{HANDLER, PROJECT, source_body_bytes},
+    views::{HANDLER, PROJECT},
 };
 use crate::{
     problem::Problem,
@@ -19,7 +19,7 @@ use crate::{
 
 body! {
     /// A change of a function. What is left out stays as it is.
-    ChangeFunction [|payloads: &PayloadLimits| source_body_bytes(payloads)] {
+    ChangeFunction [PayloadLimits::source_body_bytes] {
         /// Where it is; it cannot move.
         project_id: Option<ProjectId> = PROJECT,
         /// Unique in the project without regard to case; belongs to all versions.

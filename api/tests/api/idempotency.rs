@@ -272,6 +272,20 @@ async fn a_repeated_answer_has_the_headers_of_the_first() {
 }
 
 #[tokio::test]
+async fn a_key_makes_no_body_too_large() {
+    let app = App::start_with(|config| {
+        let payloads = &mut config.functions.payloads;
+        (payloads.source_bytes, payloads.archive_bytes) = (1024, 1024);
+    })
+    .await;
+    let owner = app.owner().await;
+    let function = app.active_function(&owner, "hello").await;
+    let path = format!("{FUNCTIONS}/{function}/invoke-batch");
+    let body = json!({ "inputs": vec!["x".repeat(1000 * 1000); 5] });
+    assert_eq!(post(&app, &path, &owner.token, "k", &body).await.status, 202);
+}
+
+#[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let app = App::start().await;
     let ann = app.register("ann@example.com").await;

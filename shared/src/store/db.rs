@@ -51,13 +51,14 @@ impl StoreError {
         Self::Row(cause.to_string())
     }
 
-    /// True when the same statement may well succeed later: the server is gone, restarting, full,
-    /// or rolled a transaction back to break a deadlock.
+    /// True when the same statement may well succeed later: the server is gone, restarting, full, or
+    /// rolled a transaction back to break a deadlock or because it took too long.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => {
-                // SQLSTATE classes: connection, rollback, resources, operator intervention, system.
-                const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+                // SQLSTATE classes: connection, rollback, resources, operator intervention, system; and
+                // a transaction that was ended because its program was stopped.
+                const CLASSES: [&str; 6] = ["08", "25P03", "40", "53", "57", "58"];
                 error.code().is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
             }
             Self::Database(
@@ -78,18 +79,9 @@ impl StoreError {
         }
     }
 
-    /// True when the database could not be asked at all: it is away, or every connection is busy.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Database(
-                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_),
-            ) => true,
-            // Class 53: out of connections or memory. 57P: starting up or shutting down.
-            Self::Database(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| code.starts_with("53") || code.starts_with("57P"))
-            }
-            _ => false,
-        }
+    /// True when this process is closing its connections: another one may well do it.
+    pub const fn is_closing(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolClosed))
     }
 }
 

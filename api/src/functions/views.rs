@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    fields::{Env, EventNames, NewRetry, SecretValues},
+    fields::{Env, EventNames, LimitChange, NewRetry, SecretValues},
     source::FileTexts,
     stats::FunctionStats,
 };
@@ -68,7 +68,7 @@ body! {
         /// How a failed async call is tried again; not at all when left out.
         retry: Option<NewRetry> = NewRetry::example(),
         /// Calls at once; as many as the tenant may have when left out.
-        max_concurrency: Option<u32> = 5,
+        max_concurrency: LimitChange = 5,
     }
 }
 

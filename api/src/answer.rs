@@ -13,7 +13,7 @@ use poem_openapi::{
 use serde::Serialize;
 use serde_json::json;
 
-use shared::telemetry::chain;
+use shared::{store::idempotency::KeptAnswer, telemetry::chain};
 
 use crate::{
     problem::Problem,
@@ -50,17 +50,31 @@ impl<T, const STATUS: u16> Answer<T, STATUS> {
     }
 }
 
+impl<T: Serialize, const STATUS: u16> Answer<T, STATUS> {
+    /// As it is kept for who repeats the request.
+    pub(crate) fn kept(&self) -> Result<KeptAnswer, Problem> {
+        let header = |(name, value): &(HeaderName, String)| (name.to_string(), value.clone());
+        Ok(KeptAnswer {
+            status: STATUS,
+            headers: self.headers.iter().map(header).collect(),
+            answer: self.json()?,
+        })
+    }
+
+    fn json(&self) -> Result<String, Problem> {
+        serde_json::to_string(&self.data).map_err(|error| Problem::internal(chain(&error)))
+    }
+}
+
 /// JSON text on its way to the door.
 #[derive(Clone)]
 pub(crate) struct Data(pub(crate) String);
 
 impl<T: Serialize + Send, const STATUS: u16> IntoResponse for Answer<T, STATUS> {
     fn into_response(self) -> Response {
-        let data = match serde_json::to_string(&self.data) {
+        let data = match self.json() {
             Ok(json) => Data(json),
-            Err(error) => {
-                return poem::Error::from(Problem::internal(chain(&error))).into_response();
-            }
+            Err(problem) => return poem::Error::from(problem).into_response(),
         };
         let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
         let mut response = Response::builder().status(status);

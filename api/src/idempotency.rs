@@ -1,39 +1,76 @@
 //! `Idempotency-Key`, for every POST at once: the first request with a key runs, and its answer is
-//! kept for a day or more; the same request again gets it again. It stands between the door and the routes,
-//! so no handler knows of it, except that an execution takes the id that was set aside for it.
+//! kept for a day or more; the same request again gets it again. It stands between the door and the routes.
+//! A handler that makes something keeps its answer in the same transaction (`keep`), so that a process
+//! which dies leaves both or neither. A call that is waited for has no answer yet when it is made: it
+//! takes the id that was set aside for it, by which it is found again.
 //!
 //! Kept are answers to requests that made something. One that changed nothing (a wrong field, a
 //! limit, trouble of ours) gives its key back, because repeating it is what the client wants.
 
-use std::sync::Arc;
+mod fingerprint;
+
+use std::{sync::Arc, time::Duration};
 
 use poem::{
     Endpoint, Request, Response, Result,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use shared::{
     domain::{ErrorCode, ExecutionId},
     store::{
-        StoreError, execution_report,
+        StoreError, Tx, commit,
+        execution_report::{self, Execution},
         idempotency::{self, Found, KeptAnswer, KeyedRequest, RENEW_EVERY},
     },
     telemetry::chain,
 };
-use tokio::time::interval;
+use tokio::time::{Instant, interval};
+use tokio_util::sync::CancellationToken;
 
-use crate::{ApiState, answer::Data, auth::Caller, body, problem::Problem};
+use crate::{
+    ApiState,
+    answer::{Accepted, Answer, Data},
+    auth::Caller,
+    body,
+    executions::{
+        invoke::{EXECUTED_VERSION, EXECUTION_ID, PREFERENCE_APPLIED},
+        views::Queued,
+    },
+    problem::Problem,
+    shape::Timestamp,
+};
+
+use fingerprint::fingerprint;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// Of an answer that is given again.
+const KEPT_HEADERS: [HeaderName; 4] =
+    [header::LOCATION, EXECUTION_ID, EXECUTED_VERSION, PREFERENCE_APPLIED];
+
 const MAX_KEY_CHARS: usize = 255;
+
+/// How long a request waits for the answer of the same one that is being carried out. Most things are
+/// made sooner; a call that runs longer is answered like an async one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sessions are not created by these keys: their answers hold secrets, which are not kept.
 const WITHOUT: &str = "/api/v1/auth/";
+
+/// What a request with a key holds while it is carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    request: KeyedRequest,
+    /// Set aside for the execution that it makes.
+    pub(crate) execution: ExecutionId,
+    /// Cancelled when whoever sent it leaves.
+    pub(crate) left: CancellationToken,
+}
 
 /// Wraps all routes.
 pub(crate) struct Idempotent<E>(pub(crate) Arc<E>);
@@ -79,27 +116,56 @@ async fn once(
     let content = body::read(&request, &mut content, max_bytes).await?;
     let fingerprint = fingerprint(&request, &content);
     let keyed = KeyedRequest { actor: caller.actor, key, fingerprint };
-    let path = request.uri().path().to_owned();
     request.set_body(content);
-    let keep_days = state.config.retention.idempotency_keys;
-    match idempotency::take(&state.db, &keyed, keep_days).await.map_err(Problem::from)? {
-        Found::Free(id) => {
-            if let Some(made) = made_before(&state, &keyed, &path, id).await? {
-                return Ok(made);
-            }
-            caller.reserved = Some(id);
+    match turn(&state, &keyed, request.uri().path()).await? {
+        Turn::Over(answer) => Ok(answer),
+        Turn::Ours(execution) => {
+            let left = CancellationToken::new();
+            let _leaving = left.clone().drop_guard();
+            let held = Held { request: keyed, execution, left };
+            caller.held = Some(held.clone());
             request.extensions_mut().insert(caller);
             // A task of its own: the answer is kept even if nobody waits for it any more.
-            let run = run(state, routes, keyed, request);
+            let run = run(state, routes, held, request);
             let done = tokio::spawn(tracing::Instrument::in_current_span(run)).await;
             Ok(done.map_err(|error| Problem::internal(error.to_string()))?)
         }
-        Found::Running(id) => {
-            let made = made_before(&state, &keyed, &path, id).await?;
-            Ok(made.ok_or_else(still_running)?)
+    }
+}
+
+/// What a request with a key has to do.
+enum Turn {
+    /// To be carried out; an execution that it makes has this id.
+    Ours(ExecutionId),
+    /// Nothing more: it was carried out before.
+    Over(Response),
+}
+
+/// Takes the key, or waits a little for the answer of whoever holds it.
+async fn turn(state: &ApiState, keyed: &KeyedRequest, path: &str) -> Result<Turn, Problem> {
+    let deadline = Instant::now() + PATIENCE;
+    let keep_days = state.config.retention.idempotency_keys;
+    let mut watch = None;
+    loop {
+        let found = idempotency::take(&state.db, &state.answer_keys, keyed, keep_days).await?;
+        let id = match found {
+            Found::Free(id) | Found::Running(id) | Found::Unreadable(id) => id,
+            Found::Answered(kept) => return replay(kept).map(Turn::Over),
+            Found::Other => return Err(reused()),
+        };
+        if let Some(made) = made_before(state, keyed, path, id).await? {
+            return Ok(Turn::Over(made));
         }
-        Found::Answered(kept) => Ok(replay(kept)?),
-        Found::Other => Err(reused().into()),
+        match found {
+            Found::Free(id) => return Ok(Turn::Ours(id)),
+            Found::Unreadable(_) => return Err(unreadable()),
+            _ => {}
+        }
+        // By the id, because the holder may be another process.
+        let watch = watch.get_or_insert_with(|| state.signals.watch(id.0));
+        if !watch.changed(deadline).await {
+            return Err(still_running());
+        }
     }
 }
 
@@ -111,25 +177,26 @@ async fn made_before(
     path: &str,
     id: ExecutionId,
 ) -> Result<Option<Response>, Problem> {
-    if !path.ends_with("/invoke") && !path.ends_with("/invoke-async") {
+    let is_call = path.ends_with("/invoke") || path.ends_with("/invoke-async");
+    if !is_call || execution_report::status(&state.db, keyed.actor.tenant, id).await?.is_none() {
         return Ok(None);
     }
-    let Some(status) = execution_report::status(&state.db, keyed.actor.tenant, id).await? else {
-        return Ok(None);
+    let made = execution_report::find(&state.db, keyed.actor, id).await?;
+    let Some(Execution { summary, .. }) = made else { return Ok(None) };
+    let queued = Queued {
+        execution_id: id,
+        status: summary.status,
+        version: summary.version.to_string(),
+        run_at: summary.run_at.map(Timestamp::from),
     };
-    let queued = json!({ "execution_id": id.to_string(), "status": status.as_str() });
-    let kept = KeptAnswer {
-        status: StatusCode::ACCEPTED.as_u16(),
-        location: Some(format!("/api/v1/functions/executions/{id}")),
-        answer: queued.to_string(),
-    };
-    replay(kept).map(Some)
+    let answer = Accepted::new(queued).at(format!("/api/v1/functions/executions/{id}"));
+    replay(answer.kept()?).map(Some)
 }
 
 async fn run(
     state: ApiState,
     routes: Arc<impl Endpoint>,
-    keyed: KeyedRequest,
+    held: Held,
     request: Request,
 ) -> Response {
     let mut answering = std::pin::pin!(routes.get_response(request));
@@ -138,14 +205,43 @@ async fn run(
     let response = loop {
         tokio::select! {
             response = &mut answering => break response,
-            _ = renewals.tick() => note(idempotency::renew(&state.db, &keyed).await),
+            _ = renewals.tick() => note(idempotency::renew(&state.db, &held.request).await),
         }
     };
     match kept(&response) {
-        Some(answer) => note(idempotency::keep(&state.db, &keyed, &answer).await),
-        None => note(idempotency::give_back(&state.db, &keyed).await),
+        Some(answer) => note(keep_alone(&state, &held.request, &answer).await),
+        None => note(idempotency::give_back(&state.db, &held.request).await),
     }
+    // Whoever sent the same meanwhile waits for this.
+    state.signals.finished(held.execution.0);
     response
+}
+
+/// Keeps the answer of what a request makes in the transaction that makes it, so that no end of this
+/// process comes between. Does nothing for a request without a key.
+pub(crate) async fn keep<T: Serialize, const STATUS: u16>(
+    state: &ApiState,
+    caller: &Caller,
+    tx: &mut Tx,
+    answer: &Answer<T, STATUS>,
+) -> Result<(), Problem> {
+    let Some(held) = &caller.held else { return Ok(()) };
+    let kept = answer.kept()?;
+    match idempotency::keep(tx, &state.answer_keys, &held.request, &kept).await? {
+        true => Ok(()),
+        // Not renewed in time: somebody else carries it out.
+        false => Err(still_running()),
+    }
+}
+
+async fn keep_alone(
+    state: &ApiState,
+    request: &KeyedRequest,
+    answer: &KeptAnswer,
+) -> Result<(), StoreError> {
+    let mut tx = state.db.begin_for(request.actor.tenant).await?;
+    idempotency::keep(&mut tx, &state.answer_keys, request, answer).await?;
+    commit(tx).await
 }
 
 /// A key that could not be dealt with is free again when its time is over; the answer stands.
@@ -157,16 +253,22 @@ fn note(done: Result<(), StoreError>) {
 
 /// What is kept of an answer; None when the request made nothing.
 fn kept(response: &Response) -> Option<KeptAnswer> {
-    let location = response.header(header::LOCATION).map(str::to_owned);
     if let Some(Data(data)) = response.extensions().get() {
         let status = response.status().as_u16();
-        return Some(KeptAnswer { status, location, answer: data.clone() });
+        let headers = response.headers().iter().filter(|(name, _)| KEPT_HEADERS.contains(name));
+        let headers = headers
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        return Some(KeptAnswer { status, headers: headers.collect(), answer: data.clone() });
     }
     let problem: &Problem = response.extensions().get()?;
     let made = matches!(problem.code, ErrorCode::FuncExecFailed | ErrorCode::FuncExecTimeout);
     made.then(|| KeptAnswer {
         status: problem.code.http_status(),
-        location,
+        headers: problem
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect(),
         answer: json!({
             "code": problem.code, "message": problem.message, "details": problem.details,
         })
@@ -186,61 +288,29 @@ fn replay(kept: KeptAnswer) -> Result<Response, Problem> {
     };
     let headers = response.headers_mut();
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
-    if let Some(location) = kept.location.and_then(|text| HeaderValue::try_from(text).ok()) {
-        headers.insert(header::LOCATION, location);
+    for (name, value) in kept.headers {
+        let name = HeaderName::try_from(name).map_err(|_| unreadable())?;
+        headers.insert(name, HeaderValue::try_from(value).map_err(|_| unreadable())?);
     }
     Ok(response)
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct KeptProblem {
     code: ErrorCode,
     message: String,
     details: Map<String, Value>,
 }
 
-fn fingerprint(request: &Request, content: &[u8]) -> [u8; 32] {
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    add(request.method().as_str().as_bytes());
-    add(target.as_bytes());
-    // A client that repeats a form draws a new boundary; the parts are what it sends.
-    match boundary(request) {
-        Some(boundary) => between(content, boundary.as_bytes()).for_each(add),
-        None => add(content),
-    }
-    hash.finalize().into()
-}
-
-fn boundary(request: &Request) -> Option<&str> {
-    let (kind, parameters) = request.content_type()?.split_once(';')?;
-    let is_form = kind.trim().eq_ignore_ascii_case("multipart/form-data");
-    let boundary = parameters.trim().strip_prefix("boundary=").map(|text| text.trim_matches('"'));
-    boundary.filter(|text| is_form && !text.is_empty())
-}
-
-/// The pieces of `text` between occurrences of `mark`.
-fn between<'a>(text: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut left = Some(text);
-    std::iter::from_fn(move || {
-        let rest = left?;
-        match rest.windows(mark.len()).position(|window| window == mark) {
-            Some(at) => {
-                left = Some(&rest[at + mark.len()..]);
-                Some(&rest[..at])
-            }
-            None => left.take(),
-        }
-    })
-}
-
 fn still_running() -> Problem {
     let message = "the first request with this idempotency key is still being carried out";
     Problem { retry_after_seconds: Some(1), ..Problem::new(ErrorCode::Conflict, message) }
+}
+
+fn unreadable() -> Problem {
+    let message = "the request with this idempotency key was carried out, and its answer can no longer \
+                   be read, because the server's secret was changed; look up what it made";
+    Problem::new(ErrorCode::Conflict, message)
 }
 
 fn reused() -> Problem {

@@ -8,6 +8,7 @@ mod answer;
 mod audit;
 mod auth;
 mod body;
+mod conclude;
 mod config;
 mod dead_letters;
 mod document;

@@ -133,7 +133,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let cause = Some(chain(&error));
-        match error.is_unavailable() {
+        match error.is_transient() || error.is_closing() {
             true => Self { cause, ..Self::overloaded("the database is away or busy; try again") },
             false => Self { cause, ..Self::internal("") },
         }

@@ -11,6 +11,7 @@ use shared::{
     config::Registration,
     metrics::Metrics,
     queue::{CallLimits, Signals},
+    seal::SecretKeys,
     store::{Db, StoreError, account},
 };
 use tokio::sync::Semaphore;
@@ -18,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     auth::{Hasher, Outside, Tokens},
     config::ApiConfig,
-    limits::Limiter,
+    limits::{Gates, Limiter},
     problem::Problem,
 };
 
@@ -47,7 +48,11 @@ pub struct Parts {
     pub(crate) config: ApiConfig,
     /// How many calls a tenant may have at once, by plan.
     pub(crate) call_limits: CallLimits,
+    /// Through which sync calls are let in.
+    pub(crate) gates: Gates,
     pub(crate) tokens: Tokens,
+    /// Seal the answers that are kept for repeated requests.
+    pub(crate) answer_keys: SecretKeys,
     pub(crate) outside: Option<Outside>,
     pub(crate) hasher: Hasher,
     pub(crate) limiter: Limiter,
@@ -65,6 +70,7 @@ impl ApiState {
     /// Puts a process together.
     pub fn new(db: Db, signals: Signals, config: ApiConfig, process: Process) -> Self {
         let tokens = Tokens::new(&config.jwt_secret);
+        let answer_keys = SecretKeys::derived_from(&config.jwt_secret, "kept answers");
         let pace = config.key_pace;
         let outside = config.outside_issuer.clone().map(|issuer| Outside::new(issuer, pace));
         let hasher = Hasher::new();
@@ -78,7 +84,9 @@ impl ApiState {
             signals,
             config,
             call_limits,
+            gates: Gates::new(),
             tokens,
+            answer_keys,
             outside,
             hasher,
             limiter,

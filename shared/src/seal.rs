@@ -63,6 +63,14 @@ impl std::fmt::Debug for SecretKeys {
 }
 
 impl SecretKeys {
+    /// One key made from another secret. What is made for one purpose never opens what was sealed for
+    /// another.
+    pub fn derived_from(secret: &Secret, purpose: &str) -> Self {
+        let label = Sha256::digest(format!("apprun {purpose}, version 1"));
+        let digest = Sha256::new().chain_update(label).chain_update(secret.expose()).finalize();
+        Self { newest: Key::new(digest.into()), older: Vec::new() }
+    }
+
     /// The text of a new key, from 32 random bytes.
     pub fn text_of(bytes: [u8; KEY_BYTES]) -> Secret {
         Secret::new(BASE64_STANDARD.encode(bytes))
@@ -110,9 +118,12 @@ impl SecretKeys {
 impl Key {
     fn read(text: &str) -> Result<Self, NoKeys> {
         let bytes = BASE64_STANDARD.decode(text).map_err(|_| NoKeys)?;
-        let bytes: [u8; KEY_BYTES] = bytes.try_into().map_err(|_| NoKeys)?;
+        Ok(Self::new(bytes.try_into().map_err(|_| NoKeys)?))
+    }
+
+    fn new(bytes: [u8; KEY_BYTES]) -> Self {
         let digest = Sha256::new().chain_update(b"apprun key id").chain_update(bytes).finalize();
-        Ok(Self { id: hex::encode(&digest[..4]), bytes })
+        Self { id: hex::encode(&digest[..4]), bytes }
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -186,6 +197,20 @@ mod tests {
         assert_eq!(keys(&[2]).open(function, "A", &renewed), Some(value));
         assert_eq!(keys(&[2]).open(function, "A", &old), None);
         assert_eq!(keys(&[2]).renew(function.0, "A", &old), None);
+    }
+
+    #[test]
+    fn a_derived_key_opens_for_its_secret_and_purpose_only() {
+        let (secret, owner) = (Secret::new("a secret"), Uuid::nil());
+        let keys = SecretKeys::derived_from(&secret, "answers");
+        let sealed = keys.seal_bytes(owner, "A", b"value");
+        let same = SecretKeys::derived_from(&secret, "answers");
+        assert_eq!(same.open_bytes(owner, "A", &sealed).as_deref(), Some(&b"value"[..]));
+        for (secret, purpose) in [("a secret", "tokens"), ("another", "answers")] {
+            let other = SecretKeys::derived_from(&Secret::new(secret), purpose);
+            let sealed = Sealed { key_id: other.newest_id().to_owned(), ..sealed.clone() };
+            assert_eq!(other.open_bytes(owner, "A", &sealed), None, "{secret}, {purpose}");
+        }
     }
 
     #[test]

@@ -11,10 +11,11 @@ use shared::{
     domain::{Actor, Cause, ErrorCode, ExecutionId, SessionId},
     store::{audit::Deed, project_token},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{outside, ticket};
-use crate::{ApiState, door::Visit, limits::Allowance, problem::Problem};
+use crate::{ApiState, door::Visit, idempotency::Held, limits::Allowance, problem::Problem};
 
 /// The name of the security scheme in the document.
 const SCHEME: &str = "bearer";
@@ -84,8 +85,8 @@ pub(crate) struct Caller {
     pub(crate) origin: Origin,
     /// What is left of the tenant's minute; None where requests are not limited.
     pub(crate) allowance: Option<Allowance>,
-    /// Set aside for the execution that this request makes; see `idempotency`.
-    pub(crate) reserved: Option<ExecutionId>,
+    /// The idempotency key of this request, if it has one.
+    pub(crate) held: Option<Held>,
 }
 
 impl Caller {
@@ -113,12 +114,18 @@ impl Caller {
         let counted = state.limiter.tenant(&state.db, actor.tenant).await;
         let allowance = counted.as_ref().ok().copied().flatten();
         visit.note(counted)?;
-        Ok(Self { actor, proof, origin, allowance, reserved: None })
+        Ok(Self { actor, proof, origin, allowance, held: None })
     }
 
     /// The id for the execution that this request makes.
     pub(crate) fn execution_id(&self) -> ExecutionId {
-        self.reserved.unwrap_or_else(ExecutionId::new)
+        self.held.as_ref().map_or_else(ExecutionId::new, |held| held.execution)
+    }
+
+    /// Cancelled when the caller leaves a request that is carried out to its end anyway; never of one
+    /// that is dropped then.
+    pub(crate) fn left(&self) -> CancellationToken {
+        self.held.as_ref().map_or_else(CancellationToken::new, |held| held.left.clone())
     }
 
     /// The login behind the token; refuses whoever has none here.

@@ -3,7 +3,7 @@
 use shared::{
     domain::{ExecutionId, FunctionId, IdCursor, PageSize, ProjectId, Reason},
     store::{
-        Tx, audit, commit,
+        Tx,
         dead_letter::{self, Which},
         execution_report::{self, Filter, Summary},
     },
@@ -11,8 +11,8 @@ use shared::{
 
 use super::views::{DeadLetters, DealtWith, ExecutionIds};
 use crate::{
-    ApiState, answer::Okay, auth::Caller, executions::views::ExecutionSummary, page::Page,
-    permission::Action, problem::Problem, projects,
+    ApiState, answer::Okay, auth::Caller, conclude::conclude, executions::views::ExecutionSummary,
+    page::Page, permission::Action, problem::Problem, projects,
 };
 
 pub(super) async fn list(
@@ -46,23 +46,22 @@ pub(super) async fn redrive(
 ) -> Result<Okay<DealtWith>, Problem> {
     let mut tx = begin(state, caller, project).await?;
     let mut answer = matching(caller, project, &mut tx, body).await?;
+    let (tenant, cause) = (caller.actor.tenant, caller.origin.cause);
+    let driven = dead_letter::redrive(&mut tx, tenant, &answer.dead_letters, cause).await?;
+    let (dead_letters, executions): (Vec<_>, Vec<_>) =
+        driven.into_iter().map(|it| (it.dead, it.again)).unzip();
+    answer.skipped = answer.dead_letters;
+    answer.skipped.retain(|id| !dead_letters.contains(id));
+    answer.dead_letters = dead_letters;
+    // A dry run finds out by doing it, and keeps nothing of it.
     if answer.dry_run {
         return Ok(Okay::new(answer));
     }
-    let mut driven = Vec::new();
-    for dead in std::mem::take(&mut answer.dead_letters) {
-        let tenant = caller.actor.tenant;
-        let new = dead_letter::redrive(&mut tx, tenant, dead, caller.origin.cause).await?;
-        // Somebody else may have been faster with some.
-        if let Some(new) = new {
-            driven.push((dead, new));
-        }
-    }
-    audit::record(&mut tx, caller.deed("dead_letters.redrive", project.0)).await?;
-    commit(tx).await?;
+    let answer = Okay::new(DealtWith { executions, ..answer });
+    let deed = caller.deed("dead_letters.redrive", project.0);
+    conclude(state, caller, tx, deed, &answer).await?;
     state.signals.jobs_pushed();
-    (answer.dead_letters, answer.executions) = driven.into_iter().unzip();
-    Ok(Okay::new(answer))
+    Ok(answer)
 }
 
 pub(super) async fn purge(
@@ -73,12 +72,13 @@ pub(super) async fn purge(
 ) -> Result<Okay<DealtWith>, Problem> {
     let mut tx = begin(state, caller, project).await?;
     let answer = matching(caller, project, &mut tx, body).await?;
-    if !answer.dry_run {
-        dead_letter::purge(&mut tx, caller.actor.tenant, &answer.dead_letters).await?;
-        audit::record(&mut tx, caller.deed("dead_letters.purge", project.0)).await?;
-        commit(tx).await?;
+    if answer.dry_run {
+        return Ok(Okay::new(answer));
     }
-    Ok(Okay::new(answer))
+    dead_letter::purge(&mut tx, caller.actor.tenant, &answer.dead_letters).await?;
+    let answer = Okay::new(answer);
+    conclude(state, caller, tx, caller.deed("dead_letters.purge", project.0), &answer).await?;
+    Ok(answer)
 }
 
 async fn begin(state: &ApiState, caller: &Caller, project: ProjectId) -> Result<Tx, Problem> {
@@ -98,5 +98,6 @@ async fn matching(
     let (dead_letters, matched) =
         dead_letter::matching(tx, caller.actor.tenant, project, &which, room).await?;
     let dry_run = body.dry_run.unwrap_or(false);
-    Ok(DealtWith { dry_run, matched, dead_letters, executions: Vec::new() })
+    let (skipped, executions) = (Vec::new(), Vec::new());
+    Ok(DealtWith { dry_run, matched, dead_letters, skipped, executions })
 }

@@ -53,7 +53,8 @@ impl DeadLetterRoutes {
     /// Run dead letters again
     ///
     /// Each as a new execution with the same version and input; at most 100 at once, the oldest
-    /// first. With `dry_run`, only says which they would be.
+    /// first. Those that can no longer be run are skipped. With `dry_run`, only says which they would
+    /// be.
     #[oai(
         path = "/:project_id/dead-letters/redrive",
         method = "post",

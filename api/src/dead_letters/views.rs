@@ -68,6 +68,9 @@ view! {
         matched: u64 = 1,
         /// The dead letters that were, or would be, dealt with.
         dead_letters: Vec<ExecutionId> = [EXECUTION],
+        /// Those that were left as they are: their function was deleted, their version was given up, or
+        /// somebody else dealt with them at this moment.
+        skipped: Vec<ExecutionId> = json!([]),
         /// The executions that repeat them, in the same order; empty when none were begun.
         executions: Vec<ExecutionId> = ["exec-019b5a40-1c2d-7e3f-8a4b-5c6d7e8f9a0b"],
     }

@@ -1,7 +1,7 @@
 //! POST /functions/{function_id}/invoke-batch
 
 use shared::{
-    domain::{ExecutionId, FunctionId},
+    domain::{ExecutionId, ExecutionMode, FunctionId},
     store::call::Terms,
 };
 
@@ -11,7 +11,9 @@ use super::{
     later,
     views::{InvokeBatch, QueuedBatch},
 };
-use crate::{ApiState, answer::Accepted, auth::Caller, params::Duration, problem::Problem};
+use crate::{
+    ApiState, answer::Accepted, auth::Caller, idempotency, params::Duration, problem::Problem,
+};
 
 pub(super) async fn invoke_batch(
     state: &ApiState,
@@ -24,13 +26,18 @@ pub(super) async fn invoke_batch(
         call::check_input(state, &format!("inputs[{place}]"), input)?;
     }
     let start = later::start(state, body.delay, body.run_at)?;
-    let mut incoming = Incoming::of(state, caller, id, None).await?;
+    let mut incoming = Incoming::of(state, caller, id, None, ExecutionMode::Async).await?;
     let timeout = incoming.timeout(timeout)?;
     incoming.check_callback(body.callback_url.as_ref()).await?;
     let terms = Terms { timeout, callback: body.callback_url, start, ..Terms::default() };
     let calls: Vec<_> =
         body.inputs.0.into_iter().map(|input| (ExecutionId::new(), input)).collect();
     let accepted = incoming.accept(&calls, terms).await?;
-    let executions = calls.iter().map(|(id, _)| queued(*id, accepted)).collect();
-    Ok(Accepted::new(QueuedBatch { executions }).at(format!("/api/v1/functions/{id}/executions")))
+    let executions: Vec<_> = calls.iter().map(|(id, _)| queued(*id, accepted)).collect();
+    let first = executions.first().map_or_else(ExecutionId::new, |first| first.execution_id);
+    let answer =
+        Accepted::new(QueuedBatch { executions }).at(format!("/api/v1/functions/{id}/executions"));
+    idempotency::keep(state, caller, &mut incoming.tx, &answer).await?;
+    incoming.commit(first).await?;
+    Ok(answer)
 }

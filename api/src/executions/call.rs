@@ -7,7 +7,8 @@ use shared::{
         VersionNumber,
     },
     store::{
-        Tx, build_report,
+        Tx,
+        build_report::{self, BuildReport},
         call::{self, Accepted, Busy, NewCalls, Terms},
         commit, execution_report,
         function::Function,
@@ -20,6 +21,7 @@ use crate::{
     ApiState,
     auth::Caller,
     functions::{access, versions},
+    limits::Passage,
     params::Duration,
     permission::Action,
     problem::Problem,
@@ -50,22 +52,33 @@ pub(super) fn check_input(state: &ApiState, field: &str, input: &JsonText) -> Re
 pub(super) struct Incoming<'a> {
     state: &'a ApiState,
     caller: &'a Caller,
-    tx: Tx,
+    pub(super) tx: Tx,
+    mode: ExecutionMode,
+    /// Held until a sync call is durable.
+    _passage: Option<Passage<'a>>,
     /// As it is at the version that the caller names; or as it serves.
     pub(super) function: Function,
 }
 
 impl<'a> Incoming<'a> {
-    /// Lets the caller in to the function.
+    /// Lets the caller in to the function; for a sync call, in the tenant's turn.
     pub(super) async fn of(
         state: &'a ApiState,
         caller: &'a Caller,
         id: FunctionId,
         version: Option<VersionNumber>,
+        mode: ExecutionMode,
     ) -> Result<Self, Problem> {
-        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
+        let tenant = caller.actor.tenant;
+        let (passage, mut tx) = match mode {
+            ExecutionMode::Sync => {
+                let passage = state.gates.enter(tenant).await;
+                (Some(passage), state.db.begin_alone_for(tenant).await?)
+            }
+            ExecutionMode::Async => (None, state.db.begin_for(tenant).await?),
+        };
         let function = access::find(&mut tx, caller, id, Action::InvokeFunction).await?;
-        let mut incoming = Self { state, caller, tx, function };
+        let mut incoming = Self { state, caller, tx, mode, _passage: passage, function };
         if let Some(number) = version {
             incoming.use_version(number).await?;
         }
@@ -114,56 +127,50 @@ impl<'a> Incoming<'a> {
         callback::check(self.state, &mut self.tx, self.function.project, url).await
     }
 
-    /// Makes calls durable, all of them or none, and wakes a worker.
+    /// Takes calls in, all of them or none.
     pub(super) async fn accept(
-        mut self,
+        &mut self,
         calls: &[(ExecutionId, JsonText)],
         terms: Terms,
     ) -> Result<Accepted, Problem> {
+        let (mode, cause) = (self.mode, self.caller.origin.cause);
         // Only who waits is told that there is no room; others wait for it.
-        let mode = match terms.only_within {
-            Some(_) => ExecutionMode::Sync,
-            None => ExecutionMode::Async,
-        };
-        let cause = self.caller.origin.cause;
+        let only_within = (mode == ExecutionMode::Sync).then(|| self.state.call_limits.clone());
+        let terms = Terms { only_within, ..terms };
         let new = NewCalls { calls, function: self.function.id, mode, cause, terms };
-        let Some(accepted) = call::accept(&mut self.tx, self.caller.actor, &new).await? else {
-            drop(self.tx);
-            return Err(refusal(self.state, self.caller, &self.function, mode).await?);
-        };
+        match call::accept(&mut self.tx, self.caller.actor, &new).await? {
+            Some(accepted) => Ok(accepted),
+            None => Err(self.refusal().await?),
+        }
+    }
+
+    /// Makes the calls durable, of which this is one, and wakes a worker.
+    pub(super) async fn commit(self, one: ExecutionId) -> Result<(), Problem> {
         if let Err(error) = commit(self.tx).await {
-            was_committed(self.state, self.caller, calls).await.map_err(|_| error)?;
+            was_committed(self.state, self.caller, one).await.map_err(|_| error)?;
         }
         self.state.signals.jobs_pushed();
-        Ok(accepted)
+        Ok(())
+    }
+
+    /// Says why nothing was accepted.
+    async fn refusal(&mut self) -> Result<Problem, Problem> {
+        let (tenant, function) = (self.caller.actor.tenant, &self.function);
+        if self.mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
+            let busy = call::busy(&mut self.tx, tenant, function.id).await?;
+            let limits = self.state.config.functions.limits_of(busy.plan);
+            return Ok(no_room(function, busy, limits.concurrent_executions));
+        }
+        let build = build_report::latest(&mut self.tx, tenant, function.id).await?;
+        Ok(not_ready(function, build))
     }
 }
 
 /// After a COMMIT whose answer was lost. Who is told to try again although the calls are there makes
 /// them twice.
-async fn was_committed(
-    state: &ApiState,
-    caller: &Caller,
-    calls: &[(ExecutionId, JsonText)],
-) -> Result<(), Problem> {
-    let Some((id, _)) = calls.first() else { return Ok(()) };
-    let status = execution_report::status(&state.db, caller.actor.tenant, *id).await?;
+async fn was_committed(state: &ApiState, caller: &Caller, one: ExecutionId) -> Result<(), Problem> {
+    let status = execution_report::status(&state.db, caller.actor.tenant, one).await?;
     status.map(drop).ok_or_else(|| Problem::internal("it was not committed"))
-}
-
-/// Says why nothing was accepted.
-async fn refusal(
-    state: &ApiState,
-    caller: &Caller,
-    function: &Function,
-    mode: ExecutionMode,
-) -> Result<Problem, Problem> {
-    if mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
-        let busy = call::busy(&state.db, caller.actor.tenant, function.id).await?;
-        let limit = state.config.functions.limits_of(busy.plan).concurrent_executions;
-        return Ok(no_room(function, busy, limit));
-    }
-    not_ready(state, caller, function).await
 }
 
 /// The limit that is in the way. What was busy a moment ago may be free by now.
@@ -191,14 +198,8 @@ fn no_room(function: &Function, busy: Busy, tenant_limit: u32) -> Problem {
 }
 
 /// Says why no version serves, and where to read more.
-async fn not_ready(
-    state: &ApiState,
-    caller: &Caller,
-    function: &Function,
-) -> Result<Problem, Problem> {
+fn not_ready(function: &Function, build: Option<BuildReport>) -> Problem {
     let id = function.id;
-    let mut tx = state.db.begin_for(caller.actor.tenant).await?;
-    let build = build_report::latest(&mut tx, caller.actor.tenant, id).await?;
     let (build_id, cause) = build.map(|build| (build.id.to_string(), build.message)).unzip();
     let message = match function.status {
         FunctionStatus::Failed => format!(
@@ -210,7 +211,7 @@ async fn not_ready(
             format!("'{}' is still being built; see GET /api/v1/functions/{id}", function.name)
         }
     };
-    Ok(Problem::new(ErrorCode::FuncNotReady, message)
+    Problem::new(ErrorCode::FuncNotReady, message)
         .with("status", function.status.as_str())
-        .with("build_id", build_id))
+        .with("build_id", build_id)
 }

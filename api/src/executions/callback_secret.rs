@@ -3,13 +3,13 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use shared::{
     domain::{ErrorCode, ProjectId},
-    store::{audit, callback, commit},
+    store::callback,
 };
 
 use super::views::CallbackSecret;
 use crate::{
-    ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem, projects,
-    shape::Timestamp,
+    ApiState, answer::Created, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem, projects, shape::Timestamp,
 };
 
 /// How Standard Webhooks writes a secret.
@@ -31,11 +31,11 @@ pub(super) async fn rotate(
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let (created_at, previous_until) =
         callback::rotate_secret(&mut tx, caller.actor, project, &sealed).await?;
-    audit::record(&mut tx, caller.deed("callback_secret.rotate", project.0)).await?;
-    commit(tx).await?;
-    Ok(Created::new(CallbackSecret {
+    let answer = Created::new(CallbackSecret {
         secret: format!("{PREFIX}{}", BASE64_STANDARD.encode(secret)),
         created_at: created_at.into(),
         previous_until: previous_until.map(Timestamp::from),
-    }))
+    });
+    conclude(state, caller, tx, caller.deed("callback_secret.rotate", project.0), &answer).await?;
+    Ok(answer)
 }

@@ -9,13 +9,20 @@ use poem_openapi::{
 };
 use shared::{
     domain::{
-        ErrorCode, ExecutionId, ExecutionStatus, FunctionId, JsonText, OnDisconnect, Reason,
-        TenantId, VersionNumber,
+        ErrorCode, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId, JsonText, OnDisconnect,
+        Reason, TenantId, VersionNumber,
     },
-    store::{call::Terms, cancel, commit, execution_report::Execution},
+    store::{
+        StoreError,
+        call::Terms,
+        cancel::{self, Cancelled},
+        commit,
+        execution_report::Execution,
+    },
     telemetry::chain,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     call::{self, Incoming},
@@ -36,10 +43,10 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// RFC 7240: says which of the caller's preferences was followed.
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// In every answer about a call that was accepted, for who does not read its body.
-const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
-const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version");
+pub(crate) const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
+pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-executed-version");
 
 /// What a caller says besides the input.
 pub(super) struct How {
@@ -105,68 +112,103 @@ pub(super) async fn invoke(
 ) -> Result<Invoked, Problem> {
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
-    let incoming = Incoming::of(state, caller, id, how.version).await?;
+    let mode = if how.respond_async { ExecutionMode::Async } else { ExecutionMode::Sync };
+    let mut incoming = Incoming::of(state, caller, id, how.version, mode).await?;
     let timeout = incoming.timeout(how.timeout)?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
+    let terms = Terms { timeout, version: how.version, ..Terms::default() };
     if how.respond_async {
-        let terms = Terms { timeout, version: how.version, ..Terms::default() };
         let accepted = incoming.accept(&calls, terms).await?;
+        incoming.commit(execution_id).await?;
         let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
         return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
     }
-    // Before the commit: the end may come before it returns.
+    // Before the commit: the end may come before it returns, and so may the caller leave.
     let watch = state.signals.watch(execution_id.0);
-    let only_within = Some(state.call_limits.clone());
-    let terms = Terms { timeout, only_within, version: how.version, ..Terms::default() };
-    let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
-    incoming.accept(&calls, terms).await?;
-
-    let gone = (how.on_disconnect == OnDisconnect::Cancel)
+    let guard = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));
-    let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
-    let ended = get::when_final(state, caller, execution_id, watch, deadline).await;
-    gone.into_iter().for_each(CancelWhenGone::stayed);
-    match ended {
-        Ok(execution) => Ok(Invoked::Done(answer(execution, how.log_tail)?)),
-        // "Try again" would be said of a call that was accepted, and make it twice.
-        Err(problem) if problem.code == ErrorCode::Overloaded => Err(goes_on(execution_id)),
-        Err(problem) => Err(problem),
-    }
+    let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
+    let called = async {
+        incoming.accept(&calls, terms).await?;
+        incoming.commit(execution_id).await?;
+        let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
+        match get::when_final(state, caller, execution_id, watch, deadline).await {
+            Ok(execution) => answer(execution, how.log_tail),
+            // "Try again" would be said of a call that was accepted, and make it twice.
+            Err(problem) if problem.code == ErrorCode::Overloaded => Err(goes_on(execution_id)),
+            Err(problem) => Err(problem),
+        }
+    };
+    let called = match guard {
+        Some(guard) => guard.around(called).await,
+        None => called.await,
+    };
+    called.map(Invoked::Done)
 }
 
-/// Cancels an execution when it is dropped: the server drops the handling of a request whose caller
-/// has left.
-struct CancelWhenGone(Option<(ApiState, TenantId, ExecutionId)>);
+/// Cancels an execution when its caller leaves: then the server drops the handling of the request and
+/// this with it or, under an idempotency key, goes on to the answer that is kept.
+struct CancelWhenGone {
+    left: CancellationToken,
+    armed: Option<(ApiState, TenantId, ExecutionId)>,
+}
 
 impl CancelWhenGone {
     fn new(state: &ApiState, caller: &Caller, id: ExecutionId) -> Self {
-        Self(Some((state.clone(), caller.actor.tenant, id)))
+        let armed = Some((state.clone(), caller.actor.tenant, id));
+        Self { left: caller.left(), armed }
     }
 
-    /// The caller gets the answer.
-    fn stayed(mut self) {
-        self.0 = None;
+    /// Makes the call and waits for it.
+    async fn around<T>(mut self, call: impl Future<Output = T>) -> T {
+        let mut call = std::pin::pin!(call);
+        let left = self.left.clone();
+        let answer = tokio::select! {
+            answer = &mut call => answer,
+            () = left.cancelled() => {
+                self.cancel();
+                call.await
+            }
+        };
+        self.armed = None;
+        answer
+    }
+
+    fn cancel(&mut self) {
+        if let Some((state, tenant, id)) = self.armed.take() {
+            tokio::spawn(cancel_gone(state, tenant, id));
+        }
     }
 }
 
 impl Drop for CancelWhenGone {
     fn drop(&mut self) {
-        let Some((state, tenant, id)) = self.0.take() else { return };
-        tokio::spawn(async move {
-            let cancelled = async {
-                let mut tx = state.db.begin_for(tenant).await?;
-                let cancelled = cancel::cancel(&mut tx, tenant, id).await?;
-                commit(tx).await.map(|()| cancelled)
-            };
-            match cancelled.await {
-                Ok(Some(cancelled)) => super::cancel::tell(&state, id, cancelled),
-                Ok(None) => {}
-                // It goes on, and is bounded by its time limit.
-                Err(error) => tracing::warn!(%id, error = chain(&error), "not cancelled"),
-            }
-        });
+        self.cancel();
     }
+}
+
+/// Looks again when there is nothing to cancel: a COMMIT may still be on its way.
+async fn cancel_gone(state: ApiState, tenant: TenantId, id: ExecutionId) {
+    for wait in [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(2)] {
+        tokio::time::sleep(wait).await;
+        match try_to_cancel(&state, tenant, id).await {
+            Ok(Some(cancelled)) => return super::cancel::tell(&state, id, cancelled),
+            Ok(None) => {}
+            // It goes on, and is bounded by its time limit.
+            Err(error) => tracing::warn!(%id, error = chain(&error), "not cancelled"),
+        }
+    }
+}
+
+async fn try_to_cancel(
+    state: &ApiState,
+    tenant: TenantId,
+    id: ExecutionId,
+) -> Result<Option<Cancelled>, StoreError> {
+    let mut tx = state.db.begin_for(tenant).await?;
+    let cancelled = cancel::cancel(&mut tx, tenant, id).await?;
+    commit(tx).await.map(|()| cancelled)
 }
 
 /// The answer when the wait is over before the call.
@@ -236,7 +278,7 @@ fn tail(logs: String, lines: Option<LineCount>) -> String {
 #[cfg(test)]
 mod tests {
     use shared::{
-        domain::{ExecutionMode, RequestId, Role},
+        domain::{RequestId, Role},
         store::execution_report::{Summary, Timings},
     };
     use time::OffsetDateTime;

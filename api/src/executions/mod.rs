@@ -9,7 +9,7 @@ mod counts;
 mod deliveries;
 mod get;
 mod history;
-mod invoke;
+pub(crate) mod invoke;
 mod invoke_async;
 mod later;
 mod logs;
@@ -318,6 +318,8 @@ impl Executions {
         reason: Query<Reason>,
         /// By this user only.
         user_id: Query<UserId>,
+        /// That came with this request only.
+        request_id: Query<RequestId>,
         /// Accepted at this moment or later.
         from: Query<Timestamp>,
         /// Accepted before this moment.
@@ -327,6 +329,7 @@ impl Executions {
             function: function_id.0,
             reason: reason.0,
             caller: user_id.0,
+            request: request_id.0,
             from: from.0,
             to: to.0,
             ..Conditions::default()

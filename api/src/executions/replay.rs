@@ -2,15 +2,14 @@
 
 use shared::{
     domain::{ErrorCode, ExecutionId, ExecutionStatus},
-    store::{
-        audit,
-        call::{self, Replayed},
-        commit,
-    },
+    store::call::{self, Replayed},
 };
 
 use super::{call::location, get, views::Queued};
-use crate::{ApiState, answer::Accepted, auth::Caller, permission::Action, problem::Problem};
+use crate::{
+    ApiState, answer::Accepted, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem,
+};
 
 pub(super) async fn replay(
     state: &ApiState,
@@ -25,14 +24,14 @@ pub(super) async fn replay(
         let message = "the function was deleted, or this version of it can no longer be run";
         return Err(Problem::new(ErrorCode::FuncNotReady, message));
     };
-    audit::record(&mut tx, caller.deed("execution.replay", id.0)).await?;
-    commit(tx).await?;
-    state.signals.jobs_pushed();
     let queued = Queued {
         execution_id: new,
         status: ExecutionStatus::Pending,
         version: execution.summary.version.to_string(),
         run_at: None,
     };
-    Ok(Accepted::new(queued).at(location(new)))
+    let answer = Accepted::new(queued).at(location(new));
+    conclude(state, caller, tx, caller.deed("execution.replay", id.0), &answer).await?;
+    state.signals.jobs_pushed();
+    Ok(answer)
 }

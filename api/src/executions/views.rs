@@ -3,6 +3,7 @@
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde_json::{Value, json, value::RawValue};
 use shared::{
+    config::PayloadLimits,
     domain::{
         CallbackStatus, CallbackUrl, ExecutionId, ExecutionMode, ExecutionStatus, FunctionId,
         JsonText, Level, LogStream, Reason, RequestId, UserId,
@@ -21,9 +22,6 @@ const REQUEST: &str = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47";
 
 /// What stands around the large field of a body, with room to spare.
 const AROUND: usize = 64 * 1024;
-
-/// A batch is at most this many times as large as one input may be.
-const BATCH_FACTOR: usize = 8;
 
 body! {
     /// A call.
@@ -51,7 +49,7 @@ body! {
 
 body! {
     /// Many calls that nobody waits for.
-    InvokeBatch [|payloads| BATCH_FACTOR * payloads.input_bytes + AROUND] {
+    InvokeBatch [PayloadLimits::batch_body_bytes] {
         /// What the function is given, one value for each call; 1 to 100 of them.
         inputs: Inputs = json!([{ "to": "ann@example.com" }, { "to": "bob@example.com" }]),
         /// Seconds to wait before they may start, 30 days at most.
@@ -120,7 +118,7 @@ view! {
     Queued {
         /// The execution.
         execution_id: ExecutionId = EXECUTION,
-        /// Always `pending`.
+        /// `pending`; further only in the answer to a repeated request.
         status: ExecutionStatus = "pending",
         /// The version that will run, whatever is deployed meanwhile.
         version: String = "1",

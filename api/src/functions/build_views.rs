@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::{
-    domain::{BuildId, BuildStatus, Diagnostic, Severity},
+    domain::{BuildId, BuildStatus, Diagnostic, ErrorCode, Severity},
     store::build_report::BuildReport,
 };
 
@@ -46,6 +46,8 @@ view! {
         version: String = "1",
         /// How far it is.
         status: BuildStatus = "failed",
+        /// `FUNC_COMPILE_FAILED` when it failed because the source did not compile; else null.
+        code: Option<String> = "FUNC_COMPILE_FAILED",
         /// Why it failed, one word.
         reason: Option<String> = "compile_error",
         /// Why it failed, for people.
@@ -57,6 +59,11 @@ view! {
     }
 }
 
+/// The error code for what the author can mend.
+fn code(reason: Option<&str>) -> Option<String> {
+    (reason == Some("compile_error")).then(|| ErrorCode::FuncCompileFailed.to_string())
+}
+
 /// Most bytes of a build's log that its function shows.
 const LOG_TAIL_BYTES: usize = 4096;
 
@@ -66,6 +73,7 @@ impl From<BuildReport> for BuildSummary {
             build_id: row.id,
             version: row.version.to_string(),
             status: row.status,
+            code: code(row.reason.as_deref()),
             reason: row.reason,
             message: row.message,
             diagnostics: row.diagnostics.into_iter().map(CompilerMessage::from).collect(),
@@ -95,6 +103,8 @@ view! {
         version: String = "1",
         /// How far it is.
         status: BuildStatus = "failed",
+        /// `FUNC_COMPILE_FAILED` when it failed because the source did not compile; else null.
+        code: Option<String> = "FUNC_COMPILE_FAILED",
         /// Why it failed, one word.
         reason: Option<String> = "compile_error",
         /// Why it failed, for people.
@@ -124,6 +134,7 @@ impl From<BuildReport> for Build {
             build_id: row.id,
             version: row.version.to_string(),
             status: row.status,
+            code: code(row.reason.as_deref()),
             reason: row.reason,
             message: row.message,
             diagnostics: row.diagnostics.into_iter().map(CompilerMessage::from).collect(),
@@ -141,6 +152,12 @@ impl From<BuildReport> for Build {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_source_that_does_not_compile_has_the_code_that_says_so() {
+        assert_eq!(code(Some("compile_error")).as_deref(), Some("FUNC_COMPILE_FAILED"));
+        assert_eq!([code(Some("timeout")), code(None)], [None, None]);
+    }
 
     #[test]
     fn a_tail_begins_with_a_whole_line() {

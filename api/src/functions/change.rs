@@ -1,11 +1,9 @@
 //! PUT /functions/{function_id}
 
 use shared::{
-    domain::{
-        BuildStatus, ErrorCode, FunctionId, FunctionName, Runtime, SourceBundle, VersionNumber,
-    },
+    domain::{BuildStatus, ErrorCode, FunctionId, FunctionName, Runtime, SourceBundle},
     store::{
-        StoreError, account, audit, commit,
+        StoreError, account,
         deploy::{self, Held, NewSource, NewVersion},
         version::Version,
     },
@@ -19,8 +17,8 @@ use super::{
     toolchains::require_served,
 };
 use crate::{
-    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
-    upload::Upload,
+    ApiState, answer::Okay, auth::Caller, conclude::conclude, permission::Action, problem::Problem,
+    resource::Resource, upload::Upload,
 };
 
 pub(super) async fn change(
@@ -40,9 +38,9 @@ pub(super) async fn change(
     let (parts, sent) = change.split(archive);
     let runtime = parts.wanted.runtime.unwrap_or(held.base.settings.runtime);
     let source = sent.read(runtime, &state.config.functions.payloads).await?;
-    let number = add_version(state, caller, id, runtime, parts, source).await?;
+    let answer = add_version(state, caller, id, runtime, parts, source).await?;
     state.signals.jobs_pushed();
-    Ok(Okay::new(deployed(state, caller, id, number).await?))
+    Ok(answer)
 }
 
 /// Its creator, while a member, or an admin.
@@ -64,7 +62,7 @@ async fn add_version(
     runtime: Runtime,
     mut parts: Parts,
     source: Option<SourceBundle>,
-) -> Result<VersionNumber, Problem> {
+) -> Result<Okay<Deployed>, Problem> {
     let config = &state.config.functions;
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
@@ -88,9 +86,9 @@ async fn add_version(
     }
     let cause = caller.origin.cause;
     let number = deploy::add_version(&mut tx, caller.actor, cause, &held, &new).await?;
-    audit::record(&mut tx, caller.deed("function.change", id.0)).await?;
-    commit(tx).await?;
-    Ok(number)
+    let answer = Okay::new(deployed(&mut tx, caller, id, number).await?);
+    conclude(state, caller, tx, caller.deed("function.change", id.0), &answer).await?;
+    Ok(answer)
 }
 
 /// Settings need no build; a runtime and a source do.

@@ -7,10 +7,10 @@ use shared::{
 };
 
 use super::{
-    fields::{Env, EventNames, NewRetry, SecretValues},
+    fields::{Env, EventNames, LimitChange, NewRetry, SecretValues},
     settings::Wanted,
     source::{FileTexts, SentSource},
-    views::{HANDLER, PROJECT, source_body_bytes},
+    views::{HANDLER, PROJECT},
 };
 use crate::{
     problem::Problem,
@@ -19,7 +19,7 @@ use crate::{
 
 body! {
     /// A change of a function. What is left out stays as it is.
-    ChangeFunction [|payloads: &PayloadLimits| source_body_bytes(payloads)] {
+    ChangeFunction [PayloadLimits::source_body_bytes] {
         /// Where it is; it cannot move.
         project_id: Option<ProjectId> = PROJECT,
         /// Unique in the project without regard to case; belongs to all versions.
@@ -53,8 +53,8 @@ body! {
         secrets: Option<SecretValues> = Value::Null,
         /// How a failed async call is tried again.
         retry: Option<NewRetry> = NewRetry::example(),
-        /// Calls at once; as many as the tenant may have when it never said so.
-        max_concurrency: Option<u32> = 5,
+        /// Calls at once; with null, as many as the tenant may have.
+        max_concurrency: LimitChange = 5,
     }
 }
 
@@ -80,7 +80,7 @@ impl ChangeFunction {
             self.env.is_some(),
             self.secrets.is_some(),
             self.retry.is_some(),
-            self.max_concurrency.is_some(),
+            self.max_concurrency != LimitChange::Keep,
         ];
         let source = [self.code.is_some(), self.code_base64.is_some(), self.files.is_some()];
         let labels = [self.name.is_some(), self.description.is_some(), has_archive];

@@ -2,7 +2,7 @@
 
 use shared::{
     domain::{ErrorCode, FunctionId, FunctionName, FunctionStatus, Plan, ProjectId},
-    store::{Tx, account, audit, commit, deploy, function, project},
+    store::{Tx, account, deploy, function, project},
 };
 
 use super::{
@@ -13,8 +13,8 @@ use super::{
     views::{FunctionCreated, NewFunction, invoke_url},
 };
 use crate::{
-    ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem,
-    resource::Resource, upload::Upload,
+    ApiState, answer::Created, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem, resource::Resource, upload::Upload,
 };
 
 pub(super) async fn create(
@@ -45,6 +45,10 @@ pub(super) async fn create(
     let secrets = secrets::seal(state, id, new.secrets)?;
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let plan = account::lock_plan(&mut tx, caller.actor.tenant).await?;
+    // Its deletion takes the functions with it, and this one is not there yet.
+    if !project::hold(&mut tx, caller.actor.tenant, project.id).await? {
+        return Err(ProjectId::not_found());
+    }
     let config = &state.config.functions;
     let settings = wanted.over(defaults(config, plan, new.runtime), config, plan)?;
     secrets::check_names(&settings.env, &[], &secrets)?;
@@ -61,17 +65,17 @@ pub(super) async fn create(
     };
     let created = deploy::create(&mut tx, caller.actor, caller.origin.cause, &row).await?;
     let Some(created_at) = created else { return Err(name_taken(&new.name)) };
-    audit::record(&mut tx, caller.deed("function.create", id.0)).await?;
-    commit(tx).await?;
-    state.signals.jobs_pushed();
-    Ok(Created::new(FunctionCreated {
+    let answer = Created::new(FunctionCreated {
         function_id: id,
         name: new.name.to_string(),
         status: FunctionStatus::Pending,
         version: "1".to_owned(),
         invoke_url: invoke_url(id),
         created_at: created_at.into(),
-    }))
+    });
+    conclude(state, caller, tx, caller.deed("function.create", id.0), &answer).await?;
+    state.signals.jobs_pushed();
+    Ok(answer)
 }
 
 /// Exact, because the tenant's row is locked: of many creates at once, no more get in than fit.

@@ -1,9 +1,11 @@
 //! DELETE /functions/{function_id}
 
 use shared::{
-    domain::FunctionId,
-    store::{audit, commit, retire},
+    domain::{FunctionId, TenantId},
+    store::{StoreError, audit, commit, commit_for_sure, retire},
+    telemetry::chain,
 };
+use uuid::Uuid;
 
 use super::{access, views::FUNCTION};
 use crate::{
@@ -34,26 +36,38 @@ pub(super) async fn delete(
     if !retire::delete(&mut tx, tenant, id).await? {
         return Err(FunctionId::not_found());
     }
-    audit::record(&mut tx, caller.deed("function.delete", id.0)).await?;
-    commit(tx).await?;
-    let cancelled = cancel_waiting(state, caller, id).await?;
+    let number = audit::record(&mut tx, caller.deed("function.delete", id.0)).await?;
+    commit_for_sure(&state.db, tx, &number).await?;
+    let cancelled = cancel_all_waiting(state, tenant, id).await;
     Ok(Okay::new(FunctionDeleted { function_id: id, deleted: true, cancelled }))
 }
 
-/// In steps, so that a long line does not hold its locks for long. What is left when this process
-/// dies in between, a worker ends.
-async fn cancel_waiting(state: &ApiState, caller: &Caller, id: FunctionId) -> Result<u32, Problem> {
+/// How many there were. In steps, so that a long line does not hold its locks for long. What is left
+/// after trouble in between, a worker ends: the function is deleted all the same.
+async fn cancel_all_waiting(state: &ApiState, tenant: TenantId, id: FunctionId) -> u32 {
     let mut cancelled = 0;
     loop {
-        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
-        let subjects = retire::cancel_waiting(&mut tx, caller.actor.tenant, id).await?;
-        commit(tx).await?;
-        if subjects.is_empty() {
-            return Ok(cancelled);
-        }
+        let subjects = match cancel_some_waiting(state, tenant, id).await {
+            Ok(subjects) if !subjects.is_empty() => subjects,
+            Ok(_) => return cancelled,
+            Err(error) => {
+                tracing::warn!(%id, error = chain(&error), "calls of a deleted function go on waiting");
+                return cancelled;
+            }
+        };
         cancelled += u32::try_from(subjects.len()).unwrap_or(u32::MAX);
         for subject in subjects {
             state.signals.finished(subject);
         }
     }
+}
+
+async fn cancel_some_waiting(
+    state: &ApiState,
+    tenant: TenantId,
+    id: FunctionId,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut tx = state.db.begin_for(tenant).await?;
+    let subjects = retire::cancel_waiting(&mut tx, tenant, id).await?;
+    commit(tx).await.map(|()| subjects)
 }

@@ -3,7 +3,7 @@
 
 use shared::{
     domain::{FunctionId, FunctionStatus, VersionNumber},
-    store::{build_report, version},
+    store::{Tx, build_report, version},
 };
 
 use super::{
@@ -12,7 +12,6 @@ use super::{
     views::{FUNCTION, INVOKE_URL, MOMENT, invoke_url},
 };
 use crate::{
-    ApiState,
     auth::Caller,
     permission::Action,
     problem::Problem,
@@ -42,19 +41,19 @@ view! {
     }
 }
 
-/// How a version of a function stands.
+/// How a version of a function stands, in the transaction that asked for it: once that is durable, no
+/// trouble of ours may take the answer away.
 pub(super) async fn deployed(
-    state: &ApiState,
+    tx: &mut Tx,
     caller: &Caller,
     id: FunctionId,
     number: VersionNumber,
 ) -> Result<Deployed, Problem> {
     let tenant = caller.actor.tenant;
-    let mut tx = state.db.begin_for(tenant).await?;
-    let function = access::find(&mut tx, caller, id, Action::ReadFunction).await?;
-    let version = version::find(&mut tx, tenant, id, number).await?;
+    let function = access::find(tx, caller, id, Action::ReadFunction).await?;
+    let version = version::find(tx, tenant, id, number).await?;
     let version = version.ok_or_else(FunctionId::not_found)?;
-    let build = build_report::find(&mut tx, tenant, id, version.build).await?;
+    let build = build_report::find(tx, tenant, id, version.build).await?;
     let build = build.ok_or_else(|| Problem::internal(format!("{id} lost a build")))?;
     let serves = function.status == FunctionStatus::Active;
     Ok(Deployed {

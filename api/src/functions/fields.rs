@@ -55,6 +55,46 @@ impl Field for EventNames {
     }
 }
 
+/// What a body makes of a limit that a function may be without.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LimitChange {
+    /// Left out: it stays.
+    #[default]
+    Keep,
+    /// Null: there is none any more.
+    Clear,
+    /// It is this.
+    To(u32),
+}
+
+impl LimitChange {
+    pub(super) fn over(self, base: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Keep => base,
+            Self::Clear => None,
+            Self::To(limit) => Some(limit),
+        }
+    }
+}
+
+impl Shape for LimitChange {
+    const OPTIONAL: bool = true;
+
+    fn schema() -> MetaSchemaRef {
+        Option::<u32>::schema()
+    }
+}
+
+impl Field for LimitChange {
+    fn read(json: &RawValue) -> Result<Self, Refusal> {
+        Ok(Option::read(json)?.map_or(Self::Clear, Self::To))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::Keep)
+    }
+}
+
 /// Plain variables.
 #[derive(Debug)]
 pub(crate) struct Env(pub(super) Variables);

@@ -2,7 +2,7 @@
 
 use shared::{
     domain::{FunctionId, VersionNumber},
-    store::{audit, commit, deploy, version},
+    store::{deploy, version},
 };
 
 use super::{
@@ -10,8 +10,8 @@ use super::{
     versions,
 };
 use crate::{
-    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
-    shape::body,
+    ApiState, answer::Okay, auth::Caller, conclude::conclude, permission::Action, problem::Problem,
+    resource::Resource, shape::body,
 };
 
 body! {
@@ -35,9 +35,9 @@ pub(super) async fn roll_back(
         drop(tx);
         return Err(cannot_serve(state, caller, id, body.version).await?);
     }
-    audit::record(&mut tx, caller.deed("function.rollback", id.0)).await?;
-    commit(tx).await?;
-    Ok(Okay::new(deployed(state, caller, id, body.version).await?))
+    let answer = Okay::new(deployed(&mut tx, caller, id, body.version).await?);
+    conclude(state, caller, tx, caller.deed("function.rollback", id.0), &answer).await?;
+    Ok(answer)
 }
 
 /// Says why a version has no binary.

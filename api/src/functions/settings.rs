@@ -7,7 +7,7 @@ use shared::{
     },
 };
 
-use super::fields::{Env, EventNames, NewRetry};
+use super::fields::{Env, EventNames, LimitChange, NewRetry};
 use crate::{problem::Problem, shape::FieldError};
 
 /// A Go runtime does not start in less.
@@ -24,7 +24,7 @@ pub(super) struct Wanted {
     pub(super) events: Option<EventNames>,
     pub(super) env: Option<Env>,
     pub(super) retry: Option<NewRetry>,
-    pub(super) max_concurrency: Option<u32>,
+    pub(super) max_concurrency: LimitChange,
 }
 
 /// Of a function that asks for nothing.
@@ -68,7 +68,7 @@ impl Wanted {
                 wrong.push(FieldError { field: "retry".to_owned(), message });
                 base.retry
             }),
-            max_concurrency: self.max_concurrency.or(base.max_concurrency),
+            max_concurrency: self.max_concurrency.over(base.max_concurrency),
         };
         wrong.extend(check_limits(&settings, config.limits_of(plan), plan));
         wrong.extend(check_events(&settings));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn no_function_may_run_more_calls_at_once_than_its_tenant() {
-        let at_once = |max| Wanted { max_concurrency: Some(max), ..Wanted::default() };
+        let at_once = |max| Wanted { max_concurrency: LimitChange::To(max), ..Wanted::default() };
         assert_eq!(complaint(at_once(100)), None);
         for bad in [0, 101] {
             assert!(complaint(at_once(bad)).unwrap().contains("from 1 to 100"), "{bad}");

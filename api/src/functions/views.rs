@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    fields::{Env, EventNames, NewRetry, SecretValues},
+    fields::{Env, EventNames, LimitChange, NewRetry, SecretValues},
     source::FileTexts,
     stats::FunctionStats,
 };
@@ -26,17 +26,6 @@ pub(super) const INVOKE_URL: &str =
 pub(super) const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
 pub(crate) const MOMENT: &str = "2025-12-26T10:00:00Z";
 
-/// A text may take this much more room as JSON: line breaks and quotes take two bytes each.
-const AS_JSON: usize = 2;
-
-/// What stands around the large field of a body, with room to spare.
-const AROUND: usize = 64 * 1024;
-
-/// Most bytes of a body that may hold a source as text.
-pub(super) fn source_body_bytes(payloads: &PayloadLimits) -> usize {
-    AS_JSON * payloads.source_bytes + AROUND
-}
-
 /// Where a function is called.
 pub(super) fn invoke_url(id: FunctionId) -> String {
     format!("/api/v1/functions/{id}/invoke")
@@ -44,7 +33,7 @@ pub(super) fn invoke_url(id: FunctionId) -> String {
 
 body! {
     /// A new function.
-    NewFunction [|payloads: &PayloadLimits| source_body_bytes(payloads)] {
+    NewFunction [PayloadLimits::source_body_bytes] {
         /// The project that will own it.
         project_id: ProjectId = PROJECT,
         /// Unique in the project without regard to case.
@@ -79,7 +68,7 @@ body! {
         /// How a failed async call is tried again; not at all when left out.
         retry: Option<NewRetry> = NewRetry::example(),
         /// Calls at once; as many as the tenant may have when left out.
-        max_concurrency: Option<u32> = 5,
+        max_concurrency: LimitChange = 5,
     }
 }
 

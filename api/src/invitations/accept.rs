@@ -4,7 +4,7 @@ use shared::{
     config::Secret,
     domain::{Actor, ErrorCode, Role},
     store::{
-        Tx, account, audit, commit,
+        Tx, account,
         invitation::{self, Opened},
         member,
     },
@@ -15,6 +15,7 @@ use crate::{
     ApiState,
     answer::Okay,
     auth::{Caller, ticket},
+    conclude::conclude,
     problem::Problem,
 };
 
@@ -37,9 +38,9 @@ pub(super) async fn accept(
     invitation::accept(&mut tx, opened.id, user).await?;
     let guest = Actor { user, tenant: opened.tenant };
     let deed = caller.origin.deed(guest, "invitation.accept", opened.id.0);
-    audit::record(&mut tx, deed).await?;
-    commit(tx).await?;
-    Ok(Okay::new(Accepted { project_id: opened.project, tenant_id: opened.tenant, role }))
+    let answer = Okay::new(Accepted { project_id: opened.project, tenant_id: opened.tenant, role });
+    conclude(state, caller, tx, deed, &answer).await?;
+    Ok(answer)
 }
 
 /// The invitation behind a token, if it is good and for this address.

@@ -1,9 +1,6 @@
 //! POST /projects/{project_id}/invitations
 
-use shared::{
-    domain::ProjectId,
-    store::{audit, commit, invitation},
-};
+use shared::{domain::ProjectId, store::invitation};
 
 use super::views::{InvitationCreated, NewInvitation};
 use crate::{
@@ -13,6 +10,7 @@ use crate::{
         Caller,
         ticket::{INVITATION, Ticket},
     },
+    conclude::conclude,
     permission::Action,
     problem::Problem,
     projects,
@@ -39,13 +37,14 @@ pub(super) async fn create(
     };
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let (invitation_id, expires_at) = invitation::create(&mut tx, caller.actor, row).await?;
-    audit::record(&mut tx, caller.deed("invitation.create", invitation_id.0)).await?;
-    commit(tx).await?;
-    Ok(Created::new(InvitationCreated {
+    let answer = Created::new(InvitationCreated {
         invitation_id,
         token: ticket.text,
         email: new.email.to_string(),
         role: new.role,
         expires_at: expires_at.into(),
-    }))
+    });
+    let deed = caller.deed("invitation.create", invitation_id.0);
+    conclude(state, caller, tx, deed, &answer).await?;
+    Ok(answer)
 }

@@ -2,13 +2,13 @@
 
 use shared::{
     domain::{ErrorCode, ProjectId, UserId},
-    store::{audit, commit, member},
+    store::member,
 };
 
 use super::views::{Member, NewMember};
 use crate::{
-    ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem, projects,
-    resource::Resource,
+    ApiState, answer::Created, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem, projects, resource::Resource,
 };
 
 pub(super) async fn add(
@@ -29,10 +29,10 @@ pub(super) async fn add(
         return Err(Problem::new(ErrorCode::Conflict, message).with("field", "email"));
     }
     member::set_role(&mut tx, tenant, project, user, new.role).await?;
-    audit::record(&mut tx, caller.deed("member.add", user.0)).await?;
     let member = member::find(&mut tx, tenant, project, user).await?;
-    commit(tx).await?;
-    Ok(Created::new(member.ok_or_else(UserId::not_found)?.into()))
+    let answer = Created::new(member.ok_or_else(UserId::not_found)?.into());
+    conclude(state, caller, tx, caller.deed("member.add", user.0), &answer).await?;
+    Ok(answer)
 }
 
 fn not_in_tenant() -> Problem {

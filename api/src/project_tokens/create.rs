@@ -1,9 +1,6 @@
 //! POST /projects/{project_id}/tokens
 
-use shared::{
-    domain::ProjectId,
-    store::{audit, commit, project_token},
-};
+use shared::{domain::ProjectId, store::project_token};
 
 use super::views::{NewToken, TokenCreated};
 use crate::{
@@ -13,6 +10,7 @@ use crate::{
         Caller,
         ticket::{PROJECT_TOKEN, Ticket},
     },
+    conclude::conclude,
     permission::Action,
     problem::Problem,
     projects,
@@ -38,9 +36,7 @@ pub(super) async fn create(
     };
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let created = project_token::create(&mut tx, caller.actor, row).await?;
-    audit::record(&mut tx, caller.deed("token.create", created.id.0)).await?;
-    commit(tx).await?;
-    Ok(Created::new(TokenCreated {
+    let answer = Created::new(TokenCreated {
         token_id: created.id,
         token: ticket.text,
         name: created.name,
@@ -48,5 +44,7 @@ pub(super) async fn create(
         user_id: created.machine,
         created_at: created.created_at.into(),
         expires_at: created.expires_at.map(Timestamp::from),
-    }))
+    });
+    conclude(state, caller, tx, caller.deed("token.create", created.id.0), &answer).await?;
+    Ok(answer)
 }

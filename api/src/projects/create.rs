@@ -2,11 +2,14 @@
 
 use shared::{
     domain::{ErrorCode, ProjectName},
-    store::{account, audit, commit, project},
+    store::{account, project},
 };
 
 use super::views::{NewProject, ProjectCreated};
-use crate::{ApiState, answer::Created, auth::Caller, permission::Action, problem::Problem};
+use crate::{
+    ApiState, answer::Created, auth::Caller, conclude::conclude, permission::Action,
+    problem::Problem,
+};
 
 pub(super) async fn create(
     state: &ApiState,
@@ -20,13 +23,13 @@ pub(super) async fn create(
     let mut tx = state.db.begin_for(caller.actor.tenant).await?;
     let created = project::create(&mut tx, caller.actor, &new.name).await?;
     let Some((project_id, created_at)) = created else { return Err(name_taken(&new.name)) };
-    audit::record(&mut tx, caller.deed("project.create", project_id.0)).await?;
-    commit(tx).await?;
-    Ok(Created::new(ProjectCreated {
+    let answer = Created::new(ProjectCreated {
         project_id,
         name: new.name.to_string(),
         created_at: created_at.into(),
-    }))
+    });
+    conclude(state, caller, tx, caller.deed("project.create", project_id.0), &answer).await?;
+    Ok(answer)
 }
 
 pub(super) fn name_taken(name: &ProjectName) -> Problem {

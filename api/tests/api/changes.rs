@@ -94,7 +94,11 @@ async fn settings_alone_make_a_version_without_a_build() {
     let runtime = put(&app, &owner.token, &id, json!({ "runtime": "go1.22" })).await.data();
     assert_eq!([&runtime["serving_version"], &runtime["build"]["status"]], ["2", "pending"]);
     worker::build_everything(&app).await;
-    assert_eq!(details(&app, &owner, &id).await["timeout"], 5, "the rest is kept");
+    let kept = details(&app, &owner, &id).await;
+    assert_eq!([&kept["timeout"], &kept["max_concurrency"]], [5, 3], "the rest is kept");
+    put(&app, &owner.token, &id, json!({ "max_concurrency": null })).await.data();
+    let cleared = details(&app, &owner, &id).await;
+    assert_eq!((&cleared["timeout"], &cleared["max_concurrency"]), (&json!(5), &json!(null)));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Dead letters over the API.
 
+use hyper::Method;
 use serde_json::{Value, json};
 use shared::domain::Reason;
 
@@ -34,8 +35,7 @@ async fn dead_letters_are_listed_and_run_again_once() {
     assert_eq!(listed(&app, &owner, "?reason=oom").await, std::slice::from_ref(&oom));
 
     let dry = bulk(&app, &owner, "redrive", json!({ "reason": "oom", "dry_run": true })).await;
-    let expected =
-        json!({ "dry_run": true, "matched": 1, "dead_letters": [oom], "executions": [] });
+    let expected = json!({ "dry_run": true, "matched": 1, "dead_letters": [oom], "skipped": [], "executions": [] });
     assert_eq!(dry, expected);
     assert_eq!(listed(&app, &owner, "").await.len(), 2, "nothing was changed");
 
@@ -48,6 +48,36 @@ async fn dead_letters_are_listed_and_run_again_once() {
     let twice = bulk(&app, &owner, "redrive", json!({ "execution_ids": [oom] })).await;
     assert_eq!(twice["matched"], 0);
     assert_eq!(listed(&app, &owner, "").await, [timeout]);
+}
+
+#[tokio::test]
+async fn dead_letters_that_can_no_longer_be_run_are_skipped_and_stay() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let mut dead = Vec::new();
+    for name in ["kept", "given-up", "deleted"] {
+        let id = app.active_function(&owner, name).await;
+        dead.push((fail(&app, &owner, &id, Reason::Oom).await, id));
+    }
+    let [(fine, _), (given_up, version_of), (orphan, deleted)] = dead.try_into().unwrap();
+    let pool = app.database.pool().await;
+    let give_up = "update function_version set artifact_key = null, removed_at = now()
+                   where 'func-' || function_id = $1";
+    sqlx::query(give_up).bind(version_of).execute(&pool).await.unwrap();
+    let path = format!("{FUNCTIONS}/{deleted}");
+    app.call(Method::DELETE, &path, Some(&owner.token), None).await.data();
+
+    let gone = json!([given_up, orphan]);
+    for dry_run in [true, false] {
+        let driven = bulk(&app, &owner, "redrive", json!({ "dry_run": dry_run })).await;
+        assert_eq!((&driven["matched"], &driven["skipped"]), (&json!(3), &gone));
+        assert_eq!(driven["dead_letters"], json!([fine]));
+    }
+    assert_eq!(listed(&app, &owner, "").await, [orphan, given_up]);
+    worker::run_everything(&app, &worker::completed("1")).await;
+    let waiting = "select count(*) from execution where status = 'pending'";
+    let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.unwrap();
+    assert_eq!(waiting, 0, "nothing was accepted that nobody can run");
 }
 
 #[tokio::test]

@@ -100,3 +100,26 @@ async fn only_an_admin_deletes() {
     let admin = app.guest(&owner, "admin").await;
     assert_eq!(delete(&app, &admin.token, &id).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_create_that_meets_the_end_of_its_project_leaves_nothing_in_it() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let pool = app.database.pool().await;
+    let mut deletion = pool.begin().await.unwrap();
+    let delete = "update project set deleted_at = now()";
+    sqlx::query(delete).execute(&mut *deletion).await.unwrap();
+    let create = app.post(FUNCTIONS, Some(&owner.token), owner.new_function("hello"));
+    let end = async {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() == 0 {}
+        deletion.commit().await.unwrap();
+    };
+    let mut create = std::pin::pin!(create);
+    let reply = tokio::select! {
+        reply = &mut create => reply,
+        () = end => create.await,
+    };
+    reply.assert_error(404, "NOT_FOUND");
+}

@@ -77,6 +77,7 @@ async fn a_failed_build_says_where_and_why() {
         (&build["reason"], &build["message"]),
         (&json!("compile_error"), &json!("undefined: x"))
     );
+    assert_eq!(build["code"], "FUNC_COMPILE_FAILED");
     assert_eq!(build["log_tail"], "what the compiler wrote");
     let place = &build["diagnostics"][0];
     assert_eq!((&place["file"], &place["line"]), (&json!("handler.go"), &json!(5)));
@@ -84,8 +85,8 @@ async fn a_failed_build_says_where_and_why() {
     let build = format!("{path}/builds/{}", text(&build["build_id"]));
     let build = app.get(&build, &owner.token).await.data();
     assert_eq!(
-        (&build["status"], &build["log"]),
-        (&json!("failed"), &json!("what the compiler wrote"))
+        (&build["status"], &build["log"], &build["code"]),
+        (&json!("failed"), &json!("what the compiler wrote"), &json!("FUNC_COMPILE_FAILED"))
     );
 }
 

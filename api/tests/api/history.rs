@@ -57,6 +57,9 @@ async fn a_project_lists_and_counts_its_executions_by_every_filter() {
     assert_eq!(app.get(&counts, &owner.token).await.data(), all);
     let few = app.get(&format!("{counts}&function_id={two}"), &owner.token).await.data();
     assert_eq!((&few["failed"], &few["completed"]), (&json!(1), &json!(0)));
+    let one = format!("{counts}&request_id={}", text(&oom["request_id"]));
+    let one = app.get(&one, &owner.token).await.data();
+    assert_eq!((&one["failed"], &one["completed"]), (&json!(1), &json!(0)));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod row_security;
 mod sessions;
 mod starting;
 mod terms;
+mod unheard;
 mod uploads;
 mod variables;
 mod versions;

@@ -117,3 +117,28 @@ async fn a_deleted_project_is_gone_with_all_that_was_in_it() {
     app.post("/api/v1/auth/register", None, account).await.assert_error(404, "NOT_FOUND");
     app.project(&owner.token, "shop").await;
 }
+
+#[tokio::test]
+async fn trouble_that_passes_is_answered_as_to_be_tried_again() {
+    let app = App::start().await;
+    let person = app.register("ann@example.com").await;
+    let pool = app.database.pool().await;
+    // A deadlock, a statement that took too long, a lost connection, a process that was stopped.
+    for (state, status, code) in [
+        ("40P01", 503, "OVERLOADED"),
+        ("57014", 503, "OVERLOADED"),
+        ("08006", 503, "OVERLOADED"),
+        ("25P03", 503, "OVERLOADED"),
+        ("XX000", 500, "INTERNAL"),
+    ] {
+        let trouble = format!(
+            "create or replace function trouble() returns trigger language plpgsql as $$
+             begin raise exception using errcode = '{state}'; end $$;
+             create or replace trigger trouble before insert on project
+             for each row execute function trouble()"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(trouble)).execute(&pool).await.unwrap();
+        let reply = app.post(PROJECTS, Some(&person.token), json!({ "name": "shop" })).await;
+        reply.assert_error(status, code);
+    }
+}

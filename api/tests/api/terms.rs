@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper::Request;
 use serde_json::json;
 use shared::domain::{ExecutionId, Reason};
@@ -123,6 +124,37 @@ async fn a_function_with_a_limit_of_its_own_says_so() {
 }
 
 #[tokio::test]
+async fn of_fifty_callers_at_once_exactly_as_many_get_in_as_fit() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    // Over two processes: the limit is the tenant's.
+    let other = app.another().await;
+    let path = format!("{FUNCTIONS}/{id}/invoke");
+    let call = |n| {
+        let app = if n % 2 == 0 { &app } else { &other };
+        app.post(&path, Some(&owner.token), json!({}))
+    };
+    let mut calls: FuturesUnordered<_> = (0..50).map(call).collect();
+    for _ in 0..40 {
+        let refused = calls.next().await.unwrap();
+        let error = refused.assert_error(429, "FUNC_QUOTA_EXCEEDED");
+        assert_eq!(error["details"], json!({ "scope": "tenant", "limit": 10 }));
+    }
+    let answered = async {
+        let mut answered = 0;
+        while let Some(reply) = calls.next().await {
+            assert_eq!(reply.status, 200, "{reply:?}");
+            answered += 1;
+        }
+        answered
+    };
+    let outcome = worker::completed("1");
+    let run = worker::run_everything(&app, &outcome);
+    assert_eq!(tokio::join!(answered, run).0, 10);
+}
+
+#[tokio::test]
 async fn two_hundred_callers_at_once_never_run_more_than_the_limit() {
     let app = std::sync::Arc::new(App::start().await);
     let owner = app.owner().await;
@@ -160,20 +192,30 @@ async fn two_hundred_callers_at_once_never_run_more_than_the_limit() {
     assert!(answered >= 10, "{answered} answered");
 }
 
+/// Sends a call; its caller leaves with the value.
+async fn call_and_stay(app: &App, owner: &Owner, id: &str, query: &str, key: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let request = format!(
+        "POST {FUNCTIONS}/{id}/invoke{query} HTTP/1.1\r\nhost: test\r\n{key}\
+         authorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 2\r\n\r\n{{}}",
+        owner.token
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn a_call_whose_caller_leaves_goes_on_or_ends_as_asked() {
     let app = App::start().await;
     let owner = app.owner().await;
     let id = app.active_function(&owner, "hello").await;
-    for (query, status) in [("", "running"), ("?on_disconnect=cancel", "cancelled")] {
-        let mut stream = TcpStream::connect(app.address).await.unwrap();
-        let request = format!(
-            "POST {FUNCTIONS}/{id}/invoke{query} HTTP/1.1\r\nhost: test\r\n\
-             authorization: Bearer {}\r\ncontent-type: application/json\r\n\
-             content-length: 2\r\n\r\n{{}}",
-            owner.token
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
+    for (query, key, status) in [
+        ("", "", "running"),
+        ("?on_disconnect=cancel", "", "cancelled"),
+        ("?on_disconnect=cancel", "idempotency-key: k\r\n", "cancelled"),
+    ] {
+        let stream = call_and_stay(&app, &owner, &id, query, key).await;
         let job = worker::claim_next(&app).await;
         let call = worker::start(&app, &job).await;
         let mut requests = app.signals.cancel_requests();
@@ -185,6 +227,45 @@ async fn a_call_whose_caller_leaves_goes_on_or_ends_as_asked() {
         let path = format!("{FUNCTIONS}/executions/{}", ExecutionId(job.subject));
         assert_eq!(app.get(&path, &owner.token).await.data()["status"], status);
     }
+}
+
+/// Lets COMMITs that push a job wait for the lock 42.
+const HELD_COMMITS: &str = "
+    create function hold_commit() returns trigger language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock(42);
+        return null;
+    end $$;
+    create constraint trigger hold_commit after insert on q.job deferrable initially deferred
+        for each row execute function hold_commit()";
+
+#[tokio::test]
+async fn a_call_whose_caller_leaves_while_it_is_committed_is_cancelled_too() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let id = app.active_function(&owner, "hello").await;
+    let pool = app.database.pool().await;
+    sqlx::raw_sql(HELD_COMMITS).execute(&pool).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(42)").execute(&mut *holder).await.unwrap();
+
+    let stream = call_and_stay(&app, &owner, &id, "?on_disconnect=cancel", "").await;
+    let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
+                   and database = (select oid from pg_database where datname = current_database())";
+    let count =
+        async |statement| -> i64 { sqlx::query_scalar(statement).fetch_one(&pool).await.unwrap() };
+    while count(waiting).await == 0 {}
+    drop(stream);
+    // The server reads on and finds that nobody is there.
+    for _ in 0..20 {
+        app.get(&format!("{FUNCTIONS}/{id}"), &owner.token).await.data();
+    }
+    holder.rollback().await.unwrap();
+    while count("select count(*) from execution").await == 0 {}
+    let execution: uuid::Uuid =
+        sqlx::query_scalar("select id from execution").fetch_one(&pool).await.unwrap();
+    let path = format!("{FUNCTIONS}/executions/{}?wait=30s", ExecutionId(execution));
+    assert_eq!(app.get(&path, &owner.token).await.data()["status"], "cancelled");
 }
 
 #[tokio::test]

@@ -202,6 +202,22 @@ async fn every_source_over_its_size_is_413_with_field_limit_and_value() {
 }
 
 #[tokio::test]
+async fn a_source_may_be_sent_with_every_letter_escaped() {
+    let app = App::start().await;
+    let owner = app.owner().await;
+    let mut function = without_source(&owner, "hello");
+    function["code"] = json!("CODE");
+    let letters = r"\u0078".repeat(MIB - "package main\n//".len());
+    let body = function.to_string().replace("CODE", &format!(r"package main\n//{letters}"));
+    let request = hyper::Request::post(FUNCTIONS)
+        .header("authorization", format!("Bearer {}", owner.token))
+        .header("content-type", "application/json")
+        .body(body);
+    let reply = send(app.address, request.unwrap()).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+}
+
+#[tokio::test]
 async fn a_wrong_source_or_form_is_told_what_is_wrong() {
     let app = App::start().await;
     let owner = app.owner().await;

@@ -214,13 +214,28 @@ pub struct PayloadLimits {
 }
 
 impl PayloadLimits {
-    /// No endpoint reads a longer body: a source as JSON text, or a form around an archive.
-    pub const fn largest_body_bytes(&self) -> usize {
+    /// Longest body with many inputs: not all of them can be as long as one may be.
+    pub const fn batch_body_bytes(&self) -> usize {
+        const INPUTS: usize = 8;
+        INPUTS * self.input_bytes + Self::AROUND
+    }
+
+    /// Longest body with a source as JSON text.
+    pub const fn source_body_bytes(&self) -> usize {
         // A byte of text takes at most six in JSON, as in `\u0000`.
         const AS_JSON: usize = 6;
-        const AROUND: usize = 128 * 1024;
-        AS_JSON * self.source_bytes + self.archive_bytes + self.input_bytes + AROUND
+        AS_JSON * self.source_bytes + Self::AROUND
     }
+
+    /// No endpoint reads a longer body: a batch, or a form around a source and an archive.
+    pub const fn largest_body_bytes(&self) -> usize {
+        let form = self.source_body_bytes() + self.archive_bytes + Self::AROUND;
+        let batch = self.batch_body_bytes();
+        if form > batch { form } else { batch }
+    }
+
+    /// What stands around the large fields of a body, with room to spare.
+    const AROUND: usize = 64 * 1024;
 }
 
 /// Requests a minute; 0 is without limit.

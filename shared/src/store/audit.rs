@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Db, StoreError, Tx, execution_report::plan_for_values};
+use super::{Db, StoreError, Tx, TxNumber, execution_report::plan_for_values};
 use crate::domain::{IdCursor, PageSize, RequestId, TenantId, UserId};
 
 /// One thing that somebody did.
@@ -25,12 +25,13 @@ pub struct Deed {
     pub user_agent: Option<String>,
 }
 
-/// Adds one row to the record.
-pub async fn record(tx: &mut Tx, deed: Deed) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into audit (tenant_id, actor_id, action, resource_id, request_id, remote_addr,
-                            user_agent)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+/// Adds one row to the record. Says which transaction it is, on the same trip.
+pub async fn record(tx: &mut Tx, deed: Deed) -> Result<TxNumber, StoreError> {
+    let number = sqlx::query_scalar!(
+        r#"insert into audit (tenant_id, actor_id, action, resource_id, request_id, remote_addr,
+                              user_agent)
+           values ($1, $2, $3, $4, $5, $6, $7)
+           returning pg_current_xact_id()::text as "number!""#,
         deed.tenant.0,
         deed.actor.map(|actor| actor.0),
         deed.action,
@@ -39,9 +40,9 @@ pub async fn record(tx: &mut Tx, deed: Deed) -> Result<(), StoreError> {
         deed.remote_addr,
         deed.user_agent,
     )
-    .execute(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    Ok(())
+    Ok(TxNumber(number))
 }
 
 /// Whether a request left a row.

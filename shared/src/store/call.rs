@@ -207,8 +207,7 @@ pub struct Busy {
 }
 
 /// Why a sync call found no room: what is busy at this moment.
-pub async fn busy(db: &Db, tenant: TenantId, function: FunctionId) -> Result<Busy, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
+pub async fn busy(tx: &mut Tx, tenant: TenantId, function: FunctionId) -> Result<Busy, StoreError> {
     let row = sqlx::query!(
         r#"with live as (
              select function_id from q.job
@@ -226,7 +225,7 @@ pub async fn busy(db: &Db, tenant: TenantId, function: FunctionId) -> Result<Bus
         tenant.0,
         function.0,
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut **tx)
     .await?;
     let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
     Ok(Busy {

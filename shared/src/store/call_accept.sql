@@ -1,7 +1,6 @@
 -- Inserts calls of the version that serves at this moment and their jobs, all or none. A sync call
 -- also demands room: its tenant and its function have fewer calls running, or waiting with somebody
--- waiting for them, than they may have running. Calls accepted at the very same moment do not see each other;
--- that they never run at once in excess is held by the claim.
+-- waiting for them, than they may have running. That is exact in a transaction of `Db::begin_alone_for`.
 -- $1 ids, $2 inputs, $3 function, $4 tenant, $5 mode, $6 user, $7 request, $8 timeout in ms,
 -- $9 seconds to wait, $10 moment to wait for, $11 callback, $12 calls at once by plan, $13 this version
 -- instead of the one that serves, $14 trace context, $15 kind and $16 class

@@ -54,13 +54,14 @@ impl StoreError {
         Self::Row(cause.to_string())
     }
 
-    /// True when the same statement may well succeed later: the server is gone, restarting, full,
-    /// or rolled a transaction back to break a deadlock.
+    /// True when the same statement may well succeed later: the server is gone, restarting, full, or
+    /// rolled a transaction back to break a deadlock or because it took too long.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => {
-                // SQLSTATE classes: connection, rollback, resources, operator intervention, system.
-                const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+                // SQLSTATE classes: connection, rollback, resources, operator intervention, system; and
+                // a transaction that was ended because its program was stopped.
+                const CLASSES: [&str; 6] = ["08", "25P03", "40", "53", "57", "58"];
                 error.code().is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
             }
             Self::Database(
@@ -81,18 +82,9 @@ impl StoreError {
         }
     }
 
-    /// True when the database could not be asked at all: it is away, or every connection is busy.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Database(
-                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_),
-            ) => true,
-            // Class 53: out of connections or memory. 57P: starting up or shutting down.
-            Self::Database(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| code.starts_with("53") || code.starts_with("57P"))
-            }
-            _ => false,
-        }
+    /// True when this process is closing its connections: another one may well do it.
+    pub const fn is_closing(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolClosed))
     }
 }
 
@@ -180,9 +172,22 @@ impl Db {
     /// Starts a transaction on behalf of somebody of this tenant. The database itself keeps every
     /// other tenant's rows from it, whatever its statements say.
     pub async fn begin_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        self.begin_saying(tenant, "").await
+    }
+
+    /// The same, when no other transaction of the tenant that began so is left: what is counted in it
+    /// stays true until it commits. In a statement before any that counts, because a statement sees
+    /// what was there when it began, not when it had waited for a lock.
+    pub async fn begin_alone_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        let tenant_id = tenant.0;
+        let lock = format!("select pg_advisory_xact_lock(hashtextextended('{tenant_id}', 0))");
+        self.begin_saying(tenant, &lock).await
+    }
+
+    async fn begin_saying(&self, tenant: TenantId, more: &str) -> Result<Tx, StoreError> {
         let role = if self.has_tenant_role().await? { "set local role apprun_api;" } else { "" };
         // One trip to the database; an id holds nothing but digits and dashes.
-        let begin = format!("begin; {role} set local app.tenant = '{}'", tenant.0);
+        let begin = format!("begin; {role} set local app.tenant = '{}'; {more}", tenant.0);
         Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
     }
 
@@ -227,6 +232,34 @@ impl Db {
 /// Makes a transaction durable.
 pub async fn commit(tx: Tx) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
+}
+
+/// The server's number of a transaction, by which can be asked what became of it.
+#[derive(Debug, Clone)]
+pub struct TxNumber(pub(crate) String);
+
+/// Makes a transaction durable. When the answer to the COMMIT is lost, asks whether it went through: who
+/// is told to try again although it did makes everything twice.
+pub async fn commit_for_sure(db: &Db, tx: Tx, number: &TxNumber) -> Result<(), StoreError> {
+    /// The server notices within seconds that the other end of a connection is gone.
+    const PATIENCE: Duration = Duration::from_secs(6);
+    let Err(error) = commit(tx).await else { return Ok(()) };
+    let was_committed = timeout(PATIENCE, was_committed(db, number)).await.unwrap_or(false);
+    if was_committed { Ok(()) } else { Err(error) }
+}
+
+/// Waits for the end of a transaction that is not ours any more.
+async fn was_committed(db: &Db, number: &TxNumber) -> bool {
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    loop {
+        let status = sqlx::query_scalar!("select pg_xact_status($1::text::xid8)", number.0)
+            .fetch_one(db.pool())
+            .await;
+        match status.as_ref().map(Option::as_deref) {
+            Ok(Some("in progress")) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            Ok(status) => return status == Some("committed"),
+        }
+    }
 }
 
 /// Reads a column that holds one word of a closed list.

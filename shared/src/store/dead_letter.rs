@@ -5,50 +5,54 @@
 use super::{StoreError, Tx, execution_report::plan_for_values};
 use crate::{
     domain::{Cause, ExecutionId, FunctionId, ProjectId, Reason, TenantId},
-    queue::{Class, JobKind, NewJob, push},
+    queue::{Class, JobKind, NewJob, push_many},
 };
 
-/// Runs a dead letter again: the same version and input as a new execution, whose id is returned.
-/// None when it is no dead letter of the tenant, or somebody else was faster.
+/// A dead letter and the execution that repeats it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redriven {
+    /// Which one was dead.
+    pub dead: ExecutionId,
+    /// What runs in its place.
+    pub again: ExecutionId,
+}
+
+/// Runs dead letters of the tenant again, each with the same version and input as a new execution.
+/// Left alone are those whose function was deleted or whose version was given up, and those that
+/// somebody else has dealt with.
 pub async fn redrive(
     tx: &mut Tx,
     tenant: TenantId,
-    dead: ExecutionId,
+    dead: &[ExecutionId],
     cause: Cause,
-) -> Result<Option<ExecutionId>, StoreError> {
-    let id = ExecutionId::new();
-    let function = sqlx::query_scalar!(
-        "with dead as (
-             update execution set dead_letter = false
-             where id = $1 and tenant_id = $2 and dead_letter
-             returning *
-         )
-         insert into execution (id, tenant_id, project_id, function_id, version_id, version_number,
-                                mode, status, input, created_by, request_id, timeout_ms,
-                                callback_url, replay_of, traceparent)
-         select $3, tenant_id, project_id, function_id, version_id, version_number,
-                mode, 'pending', input, created_by, $4, timeout_ms, callback_url, id, $5
-         from dead
-         returning function_id",
-        dead.0,
+) -> Result<Vec<Redriven>, StoreError> {
+    let ids: Vec<_> = dead.iter().map(|id| id.0).collect();
+    let new_ids: Vec<_> = dead.iter().map(|_| ExecutionId::new().0).collect();
+    let mut rows = sqlx::query_file!(
+        "src/store/dead_letter_redrive.sql",
+        &ids,
+        &new_ids,
         tenant.0,
-        id.0,
         cause.request.0,
         cause.trace.to_string(),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    let Some(function) = function else { return Ok(None) };
-    let job = NewJob {
-        kind: JobKind::Execute,
-        class: Class::Async,
-        subject: id.0,
-        tenant,
-        function: FunctionId(function),
-        request: cause.request,
-    };
-    push(tx, job).await?;
-    Ok(Some(id))
+    rows.sort_by_key(|row| row.id);
+    let jobs: Vec<_> = rows
+        .iter()
+        .map(|row| NewJob {
+            kind: JobKind::Execute,
+            class: Class::Async,
+            subject: row.id,
+            tenant,
+            function: FunctionId(row.function_id),
+            request: cause.request,
+        })
+        .collect();
+    push_many(tx, &jobs).await?;
+    let redriven = |dead, again| Redriven { dead: ExecutionId(dead), again: ExecutionId(again) };
+    Ok(rows.into_iter().map(|row| redriven(row.dead, row.id)).collect())
 }
 
 /// Takes dead letters off the list; they stay in the history like any failed execution. Says how

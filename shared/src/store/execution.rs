@@ -71,7 +71,8 @@ impl StartedExecution {
     }
 }
 
-/// Marks an execution as running and loads what the run needs; None when it is already final.
+/// Marks an execution as running and loads what the run needs; None when it is already final,
+/// or its version has no binary any more.
 ///
 /// Not flushed to disk: if the server dies the job is still there, and starting it again is the
 /// same step.

@@ -1,11 +1,18 @@
 //! Idempotency keys: the first request with a key holds it while it runs and leaves its answer; the
 //! same request again finds one of the two. A holder that dies stops renewing, so no key is blocked
 //! for ever.
+//!
+//! Answers may hold tokens that are shown once: they are sealed, each for its key.
 
 use std::time::Duration;
 
-use super::{Db, StoreError};
-use crate::domain::{Actor, ExecutionId};
+use serde::{Deserialize, Serialize};
+
+use super::{Db, StoreError, Tx};
+use crate::{
+    domain::{Actor, ExecutionId},
+    seal::{Sealed, SecretKeys},
+};
 
 /// How long a key is held without being renewed.
 const HOLD: Duration = Duration::from_secs(30);
@@ -25,12 +32,12 @@ pub struct KeyedRequest {
 }
 
 /// An answer as it was given first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Where to look up what was made.
-    pub location: Option<String>,
+    /// Names and values of the headers that belong to it.
+    pub headers: Vec<(String, String)>,
     /// What stood inside the envelope, as JSON text.
     pub answer: String,
 }
@@ -44,12 +51,20 @@ pub enum Found {
     Running(ExecutionId),
     /// It was answered.
     Answered(KeptAnswer),
+    /// It was answered, and the answer was sealed with another key; an execution that it made has this
+    /// id.
+    Unreadable(ExecutionId),
     /// The key belongs to another request.
     Other,
 }
 
 /// Takes the key if it is free, which is so as well when its holder died or these days have passed.
-pub async fn take(db: &Db, request: &KeyedRequest, keep_days: u32) -> Result<Found, StoreError> {
+pub async fn take(
+    db: &Db,
+    keys: &SecretKeys,
+    request: &KeyedRequest,
+    keep_days: u32,
+) -> Result<Found, StoreError> {
     let mut tx = db.begin_for(request.actor.tenant).await?;
     // One statement, so that of many at once one gets it. The id stays that of a dead holder's
     // execution, which may have been made.
@@ -58,7 +73,7 @@ pub async fn take(db: &Db, request: &KeyedRequest, keep_days: u32) -> Result<Fou
          values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
          on conflict (tenant_id, user_id, key) do update
          set held_until = excluded.held_until, fingerprint = excluded.fingerprint, status = null,
-             answer = null, location = null,
+             answer = null, location = null, sealed = null,
              execution_id = case when idempotency_key.fingerprint = excluded.fingerprint
                                   and idempotency_key.status is null
                                  then idempotency_key.execution_id else excluded.execution_id end,
@@ -81,7 +96,7 @@ pub async fn take(db: &Db, request: &KeyedRequest, keep_days: u32) -> Result<Fou
         return Ok(Found::Free(ExecutionId(id)));
     }
     let row = sqlx::query!(
-        "select fingerprint, execution_id, status, location, answer from idempotency_key
+        "select fingerprint, execution_id, status, location, answer, sealed from idempotency_key
          where tenant_id = $1 and user_id = $2 and key = $3",
         request.actor.tenant.0,
         request.actor.user.0,
@@ -92,14 +107,18 @@ pub async fn take(db: &Db, request: &KeyedRequest, keep_days: u32) -> Result<Fou
     if row.fingerprint != request.fingerprint {
         return Ok(Found::Other);
     }
-    Ok(match (row.status, row.answer) {
-        (Some(status), Some(answer)) => Found::Answered(KeptAnswer {
-            status: u16::try_from(status).map_err(StoreError::unreadable)?,
-            location: row.location,
-            answer,
-        }),
-        _ => Found::Running(ExecutionId(row.execution_id)),
-    })
+    let id = ExecutionId(row.execution_id);
+    let Some(status) = row.status else { return Ok(Found::Running(id)) };
+    let kept = match row.answer {
+        // Kept by a program of the version before.
+        Some(answer) => {
+            let status = u16::try_from(status).map_err(StoreError::unreadable)?;
+            let location = row.location.map(|location| ("location".to_owned(), location));
+            Some(KeptAnswer { status, headers: location.into_iter().collect(), answer })
+        }
+        None => row.sealed.and_then(|sealed| open(keys, request, sealed)),
+    };
+    Ok(kept.map_or(Found::Unreadable(id), Found::Answered))
 }
 
 /// Says that the holder still runs.
@@ -118,11 +137,16 @@ pub async fn renew(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Keeps the answer; the key is held no longer.
-pub async fn keep(db: &Db, request: &KeyedRequest, answer: &KeptAnswer) -> Result<(), StoreError> {
-    let mut tx = db.begin_for(request.actor.tenant).await?;
-    sqlx::query!(
-        "update idempotency_key set status = $5, location = $6, answer = $7
+/// Keeps the answer; the key is held no longer. False when somebody else holds it by now, or an answer
+/// is kept already.
+pub async fn keep(
+    tx: &mut Tx,
+    keys: &SecretKeys,
+    request: &KeyedRequest,
+    answer: &KeptAnswer,
+) -> Result<bool, StoreError> {
+    let kept = sqlx::query!(
+        "update idempotency_key set status = $5, sealed = $6
          where tenant_id = $1 and user_id = $2 and key = $3 and fingerprint = $4
            and status is null",
         request.actor.tenant.0,
@@ -130,12 +154,11 @@ pub async fn keep(db: &Db, request: &KeyedRequest, answer: &KeptAnswer) -> Resul
         request.key,
         &request.fingerprint,
         i32::from(answer.status),
-        answer.location,
-        answer.answer,
+        seal(keys, request, answer)?,
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(tx.commit().await?)
+    Ok(kept.rows_affected() == 1)
 }
 
 /// Gives the key back: the request changed nothing, and the next one starts afresh.
@@ -153,4 +176,25 @@ pub async fn give_back(db: &Db, request: &KeyedRequest) -> Result<(), StoreError
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
+}
+
+fn seal(
+    keys: &SecretKeys,
+    request: &KeyedRequest,
+    answer: &KeptAnswer,
+) -> Result<Vec<u8>, StoreError> {
+    let json = serde_json::to_vec(answer).map_err(StoreError::unreadable)?;
+    Ok(keys.seal_bytes(request.actor.user.0, &place_of(request), &json).bytes)
+}
+
+/// None when it was sealed with another key, or is not what was sealed.
+fn open(keys: &SecretKeys, request: &KeyedRequest, bytes: Vec<u8>) -> Option<KeptAnswer> {
+    let sealed = Sealed { key_id: keys.newest_id().to_owned(), bytes };
+    let json = keys.open_bytes(request.actor.user.0, &place_of(request), &sealed)?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// What an answer is bound to besides the user. An id has a fixed length.
+fn place_of(request: &KeyedRequest) -> String {
+    format!("{} {}", request.actor.tenant.0, request.key)
 }

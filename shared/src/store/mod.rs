@@ -36,5 +36,5 @@ pub mod session;
 pub mod toolchain;
 pub mod version;
 
-pub use db::{Connections, Db, StoreError, Tx, commit};
+pub use db::{Connections, Db, StoreError, Tx, TxNumber, commit, commit_for_sure};
 pub use lock::SessionLock;

@@ -129,6 +129,18 @@ pub async fn find(db: &Db, actor: Actor, id: ProjectId) -> Result<Option<Project
     .transpose()
 }
 
+/// Keeps a project from being deleted until the transaction ends; false when it is gone already.
+pub async fn hold(tx: &mut Tx, tenant: TenantId, id: ProjectId) -> Result<bool, StoreError> {
+    let held = sqlx::query!(
+        "select id from project where id = $1 and tenant_id = $2 and deleted_at is null for share",
+        id.0,
+        tenant.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(held.is_some())
+}
+
 /// The projects a user can see, newest first.
 pub async fn list(
     db: &Db,

@@ -129,13 +129,13 @@ async fn a_dead_letter_is_listed_driven_again_once_and_off_the_list() {
     let redrive = async |tenant| {
         let mut tx = q.db.begin().await.unwrap();
         let driven =
-            dead_letter::redrive(&mut tx, tenant, id, RequestId::new().into()).await.unwrap();
+            dead_letter::redrive(&mut tx, tenant, &[id], RequestId::new().into()).await.unwrap();
         tx.commit().await.unwrap();
         driven
     };
-    assert_eq!(redrive(TenantId::new()).await, None, "not another's");
-    let again = redrive(owner.tenant).await.unwrap();
-    assert_eq!(redrive(owner.tenant).await, None, "once");
+    assert_eq!(redrive(TenantId::new()).await, [], "not another's");
+    let again = redrive(owner.tenant).await[0].again;
+    assert_eq!(redrive(owner.tenant).await, [], "once");
     assert!(q.dead_letters(owner).await.is_empty());
     assert_eq!(q.outcome(id).await, ("failed".into(), Some("nonzero_exit".into())));
 

@@ -23,7 +23,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     JobError, Services,
     log_lines::log_lines,
-    lost_binary, settle_only,
+    lost_binary,
     trace::{JobTrace, RUN},
 };
 use crate::{
@@ -47,7 +47,9 @@ pub(super) async fn execute(services: &Services, assignment: &Assignment) -> Res
     }
     let start = || execution::start(&services.db, id, try_number(job), &services.worker);
     let Some(call) = through_trouble(held, start).await? else {
-        return settle_only(services, job.claim, held).await;
+        let ended = through_trouble(held, || record_unstartable(&services.db, job)).await?;
+        ended.count(&services.metrics.functions);
+        return Ok(());
     };
     let sandbox = sandbox_for(services, call.network)?;
     let mut trace = JobTrace::begin(call.trace);
@@ -270,6 +272,18 @@ async fn record(
     execution::record_failed_attempt(&mut tx, call, try_number(job), finished).await?;
     tx.commit().await?;
     Ok(None)
+}
+
+/// Nothing is left to run. Most such executions ended already; one whose version was given up ends now,
+/// because nobody else would ever end it.
+async fn record_unstartable(db: &Db, job: &ClaimedJob) -> Result<Buried, SettleError> {
+    const MESSAGE: &str = "the version of the function that was called is gone";
+    let (id, reason) = (ExecutionId(job.subject), Reason::PlatformError);
+    let mut tx = db.begin().await?;
+    queue::settle(&mut tx, job.claim).await?;
+    let function = execution::give_up(&mut tx, id, reason, MESSAGE).await?;
+    tx.commit().await?;
+    Ok(Buried { function, reason })
 }
 
 async fn record_cancelled(db: &Db, job: &ClaimedJob) -> Result<Buried, SettleError> {

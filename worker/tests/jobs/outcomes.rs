@@ -112,3 +112,21 @@ async fn a_call_says_as_much_as_the_operator_allows() {
     }
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_call_whose_version_is_gone_ends_and_says_so() {
+    let f = Fixture::new().await;
+    let worker = f.start_worker(Duration::from_secs(30)).await;
+    let function = f.built(HELLO, 30).await;
+    worker.stop().await;
+    let id = f.call(function, r#"{"name":"you"}"#).await;
+    sqlx::query("update function_version set artifact_key = null").execute(&f.sql).await.unwrap();
+
+    let worker = f.start_worker(Duration::from_secs(30)).await;
+    assert_eq!(f.final_status("execution", id.0).await, "failed");
+    let end = "select reason || ': ' || error_message from execution where id = $1";
+    let said = "platform_error: the version of the function that was called is gone";
+    assert_eq!(f.text(end, id.0).await.as_deref(), Some(said));
+    worker.stop().await;
+    assert_eq!(f.live_jobs().await, 0);
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sandbox::{
-    Collect, Ended, Executable, InputFile, KillReason, Limits, Outcome, Program, RunError, Sandbox,
+    Collect, Ended, Executable, KillReason, Limits, Outcome, Program, RunError, Sandbox,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use shared::domain::{Diagnostic, Severity};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dependencies::Fetched,
     elf,
     log::BuildLog,
     plan::BuildPlan,
@@ -182,7 +183,7 @@ pub enum BuildError {
 /// Runs a plan to its end.
 pub(crate) async fn run(
     plan: &BuildPlan,
-    fetched: Vec<InputFile>,
+    fetched: Fetched,
     sandbox: &Sandbox,
     limits: BuildLimits,
     cancel: &CancellationToken,
@@ -192,7 +193,7 @@ pub(crate) async fn run(
         args: plan.args.clone(),
         env: plan.env.clone(),
         stdin: Vec::new(),
-        files: plan.files.iter().cloned().chain(fetched).collect(),
+        files: plan.files.iter().cloned().chain(fetched.into_files()).collect(),
         collect: Some(Collect {
             path: plan.artifact_path.clone(),
             max_bytes: limits.artifact_bytes,

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::{Conditions, Ended, Image, InputFile, Profile, Sandbox, StartError, ToolError};
+use sandbox::{Conditions, Ended, Image, Profile, Sandbox, StartError, ToolError};
 use sha2::{Digest, Sha256};
 use shared::domain::{Runtime, SourceBundle};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     build::{self, BuildError, BuildFailure, BuildLimits, BuildOutcome, FailureReason},
     cache,
-    dependencies::Fetches,
+    dependencies::{Fetched, Fetches},
     log::BuildLog,
     plan::{BuildPlan, Refusal},
     toolchain::{Toolchains, go, rust},
@@ -96,7 +96,7 @@ impl Compiler {
         &self,
         sandbox: &Sandbox,
         plan: &BuildPlan,
-        fetched: Vec<InputFile>,
+        fetched: Fetched,
         limits: BuildLimits,
         cancel: &CancellationToken,
     ) -> Result<BuildOutcome, BuildError> {

@@ -6,9 +6,8 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use compiler::{Crate, Dependency, Fetches, GoModule};
+use compiler::{Crate, Dependency, Fetched, Fetches, GoModule};
 use reqwest::{Client, StatusCode};
-use sandbox::InputFile;
 use shared::config::{FetchSettings, Location};
 
 /// Of one build, all together: they are held in memory on their way into the sandbox.
@@ -68,32 +67,34 @@ impl Fetcher {
         }
     }
 
-    /// The files that a build needs, where it looks for them.
-    pub(crate) async fn fetch(&self, needs: &[Dependency]) -> Result<Vec<InputFile>, FetchError> {
-        let mut files = Vec::new();
+    /// What a build needs.
+    pub(crate) async fn fetch(&self, needs: &[Dependency]) -> Result<Fetched, FetchError> {
+        let mut fetched = Fetched::default();
         let mut download = None;
         for need in needs {
             match need {
-                Dependency::GoModule(module) => files.push(self.module(module).await?),
+                Dependency::GoModule(module) => {
+                    fetched.add_module(module, self.module(module).await?);
+                }
                 Dependency::Crate(wanted) => {
                     if download.is_none() {
                         download = Some(self.download_template().await?);
                     }
                     let template = download.as_deref().unwrap_or_default();
-                    files.extend(self.package(wanted, template).await?);
+                    let (index_line, archive) = self.package(wanted, template).await?;
+                    fetched.add_crate(wanted, &index_line, archive);
                 }
             }
-            let total: usize = files.iter().map(|file| file.content.len()).sum();
-            if total > MAX_TOTAL_BYTES {
+            if fetched.total_bytes() > MAX_TOTAL_BYTES {
                 let most = MAX_TOTAL_BYTES >> 20;
                 let message = format!("the dependencies are larger than {most} MiB together");
                 return Err(FetchError::Refused(message));
             }
         }
-        Ok(files)
+        Ok(fetched)
     }
 
-    async fn module(&self, module: &GoModule) -> Result<InputFile, FetchError> {
+    async fn module(&self, module: &GoModule) -> Result<Vec<u8>, FetchError> {
         let GoModule { path, version, .. } = module;
         let allowed = &self.settings.go_allow;
         if !allowed.is_empty() && !allowed.iter().any(|prefix| is_below(path, prefix)) {
@@ -108,13 +109,17 @@ impl Fetcher {
             Some(proxy) => self.get(&proxy.join(&module.proxy_path())).await?,
             None => None,
         };
-        let content = found.ok_or_else(|| {
+        found.ok_or_else(|| {
             FetchError::Refused(format!("the module proxy does not have {path}@{version}"))
-        })?;
-        Ok(module.clone().into_input(content))
+        })
     }
 
-    async fn package(&self, wanted: &Crate, template: &str) -> Result<[InputFile; 2], FetchError> {
+    /// The line of the index about a crate, and its archive.
+    async fn package(
+        &self,
+        wanted: &Crate,
+        template: &str,
+    ) -> Result<(String, Vec<u8>), FetchError> {
         let Crate { name, version, .. } = wanted;
         let refused = |why: &str| FetchError::Refused(format!("crate {name} {version} {why}"));
         let registry = self.settings.cargo_registry.as_ref();
@@ -131,7 +136,7 @@ impl Fetcher {
         if !wanted.is(&archive) {
             return Err(refused("is not what its checksum in Cargo.lock says"));
         }
-        Ok(wanted.clone().into_inputs(line, archive))
+        Ok((line.to_owned(), archive))
     }
 
     /// `dl` of the registry's `config.json`

@@ -10,12 +10,10 @@ use std::{
 };
 
 use compiler::{
-    BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetches, FunctionResult, Places, Toolchains,
-    interpret,
+    BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetched, Fetches, FunctionResult, Places,
+    Toolchains, interpret,
 };
-use sandbox::{
-    Conditions, Executable, Image, InputFile, Limits, Options, Outcome, Program, Sandbox,
-};
+use sandbox::{Conditions, Executable, Image, Limits, Options, Outcome, Program, Sandbox};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +54,7 @@ impl Workshop {
     ) -> BuildOutcome {
         let runtime: Runtime = runtime.parse().unwrap();
         match self.compiler.plan(runtime, source) {
-            Ok(plan) => self.build_plan(&plan, Vec::new(), limits).await,
+            Ok(plan) => self.build_plan(&plan, Fetched::default(), limits).await,
             Err(failure) => BuildOutcome::Failed(failure),
         }
     }
@@ -64,7 +62,7 @@ impl Workshop {
     pub(crate) async fn build_plan(
         &self,
         plan: &BuildPlan,
-        fetched: Vec<InputFile>,
+        fetched: Fetched,
         limits: BuildLimits,
     ) -> BuildOutcome {
         let cancel = CancellationToken::new();

@@ -61,18 +61,15 @@ async fn what_is_pinned_is_found_in_a_directory() {
     let root = directory();
     let fetcher = fetcher(&Location::Directory(root.path().into()), &[]);
     let needs = [module("example.com/a"), package("abcd", b"the crate")];
-    let files = fetcher.fetch(&needs).await.unwrap();
-    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-    let expected = [
-        "proxy/example.com/a/@v/v1.0.0.zip",
-        "registry/index/ab/cd/abcd",
-        "registry/abcd-1.0.0.crate",
-    ];
-    assert_eq!(paths, expected);
-    assert_eq!(
-        (files[0].content.as_slice(), files[2].content.as_slice()),
-        (&b"the module"[..], &b"the crate"[..])
-    );
+    let found = fetcher.fetch(&needs).await.unwrap();
+    let mut expected = Fetched::default();
+    let (Dependency::GoModule(module), Dependency::Crate(package)) = (&needs[0], &needs[1]) else {
+        unreachable!("made so")
+    };
+    expected.add_module(module, b"the module".into());
+    let index = fs::read_to_string(root.path().join("ab/cd/abcd")).unwrap();
+    expected.add_crate(package, index.trim_end(), b"the crate".into());
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
@@ -118,8 +115,8 @@ async fn server(answer: &'static str) -> Location {
 #[tokio::test]
 async fn a_server_is_asked_over_http() {
     let found = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-    let files = fetcher(&found, &[]).fetch(&[module("a.b/c")]).await.unwrap();
-    assert_eq!(files[0].content, b"hi");
+    let fetched = fetcher(&found, &[]).fetch(&[module("a.b/c")]).await.unwrap();
+    assert_eq!(fetched.total_bytes(), "hi".len());
     let gone = server("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n").await;
     assert!(refusal(&fetcher(&gone, &[]), module("a.b/c")).await.contains("does not have"));
 }

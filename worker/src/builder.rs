@@ -1,7 +1,7 @@
 //! What builds need: a compiler with warm caches and a sandbox that shows its toolchains. Made
 //! ready beside the calls, because warming up takes half a minute on a new machine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use compiler::{Compiler, Places, PrepareError, Toolchains};
 use sandbox::{Conditions, Sandbox};
@@ -39,7 +39,7 @@ pub struct BuilderOptions {
 /// A compiler, the sandbox that fits it, and what gets dependencies.
 pub(crate) struct Builder {
     pub(crate) fetcher: Fetcher,
-    pub(crate) compiler: Compiler,
+    pub(crate) compiler: Arc<Compiler>,
     pub(crate) sandbox: Sandbox,
 }
 
@@ -64,6 +64,6 @@ impl Builder {
         })
         .await?;
         tracing::info!(toolchains = %compiler.toolchains(), "ready to build");
-        Ok(Self { fetcher, compiler, sandbox })
+        Ok(Self { fetcher, compiler: Arc::new(compiler), sandbox })
     }
 }

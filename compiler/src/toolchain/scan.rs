@@ -28,23 +28,32 @@ impl Syntax {
     }
 }
 
-/// All functions outside of any bracket, in their order.
+/// All functions outside of any bracket, in their order. Linear in the source, whatever is in it: it
+/// is a stranger's.
 pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
     let code = without_comments_and_literals(source, syntax);
     let mut found = Vec::new();
-    let mut depth = 0usize;
-    let mut at = 0;
+    let mut places = Places { code: &code, at: 0, line: 1, line_start: 0 };
+    let (mut depth, mut at) = (0usize, 0);
     while at < code.len() {
         let word = word_at(&code, at);
-        match code[at] {
-            b'{' | b'(' | b'[' => depth += 1,
-            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && word == syntax.keyword() => {
-                found.extend(function_after(&code, at + word.len()));
+        let next = at + word.len().max(1);
+        at = match code[at] {
+            b'{' | b'(' | b'[' => {
+                depth += 1;
+                next
             }
-            _ => {}
-        }
-        at += word.len().max(1);
+            b'}' | b')' | b']' => {
+                depth = depth.saturating_sub(1);
+                next
+            }
+            _ if depth == 0 && word == syntax.keyword() => {
+                let (function, end) = function_after(&code, next, &mut places);
+                found.extend(function);
+                end
+            }
+            _ => next,
+        };
     }
     found
 }
@@ -60,45 +69,68 @@ pub(crate) fn go_package(source: &[u8]) -> Option<String> {
     if name.is_empty() { None } else { Some(String::from_utf8_lossy(name).into_owned()) }
 }
 
-/// None for methods, `fn` types and everything else without a name.
-fn function_after(code: &[u8], after_keyword: usize) -> Option<Function> {
+/// A function and where its parameters end; none for methods, `fn` types and everything else without
+/// a name.
+fn function_after(
+    code: &[u8],
+    after_keyword: usize,
+    places: &mut Places<'_>,
+) -> (Option<Function>, usize) {
     let start = skip_blanks(code, after_keyword);
     let name = word_at(code, start);
     if name.is_empty() {
-        return None;
+        return (None, start);
     }
-    let line_start = code[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let line = code[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-    Some(Function {
-        name: String::from_utf8_lossy(name).into_owned(),
-        line: line as u32,
-        column: (start - line_start + 1) as u32,
-        parameters: parameters(&code[start + name.len()..]),
-    })
+    let (line, column) = places.of(start);
+    let (parameters, end) = parameters(code, start + name.len());
+    let name = String::from_utf8_lossy(name).into_owned();
+    (Some(Function { name, line, column, parameters }), end)
 }
 
-/// What stands between the commas of the first parentheses.
-fn parameters(code: &[u8]) -> Vec<String> {
-    let Some(open) = code.iter().position(|byte| *byte == b'(') else { return Vec::new() };
+/// Tells line and column of places that are asked for in their order: no byte is counted twice.
+struct Places<'a> {
+    code: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+}
+
+impl Places<'_> {
+    fn of(&mut self, place: usize) -> (u32, u32) {
+        for at in self.at..place {
+            if self.code[at] == b'\n' {
+                self.line += 1;
+                self.line_start = at + 1;
+            }
+        }
+        self.at = place;
+        (self.line, (place - self.line_start + 1) as u32)
+    }
+}
+
+/// What stands between the commas of the next parentheses, and where those end.
+fn parameters(code: &[u8], from: usize) -> (Vec<String>, usize) {
+    let open = code[from..].iter().position(|byte| *byte == b'(');
+    let Some(open) = open.map(|open| from + open) else { return (Vec::new(), code.len()) };
     let (mut depth, mut found) = (0usize, vec![Vec::new()]);
-    for byte in &code[open + 1..] {
+    let mut at = open + 1;
+    while let Some(byte) = code.get(at) {
         match byte {
             b')' | b'}' | b']' if depth == 0 => break,
             b'(' | b'{' | b'[' => depth += 1,
             b')' | b'}' | b']' => depth -= 1,
-            b',' if depth == 0 => {
-                found.push(Vec::new());
-                continue;
-            }
             _ => {}
         }
-        if let Some(parameter) = found.last_mut() {
-            parameter.push(*byte);
+        match (byte, found.last_mut()) {
+            (b',', _) if depth == 0 => found.push(Vec::new()),
+            (_, Some(parameter)) => parameter.push(*byte),
+            _ => {}
         }
+        at += 1;
     }
     let texts = found.iter().map(|text| String::from_utf8_lossy(text).trim().to_owned());
     // Behind the last comma there may be nothing.
-    texts.filter(|text| !text.is_empty()).collect()
+    (texts.filter(|text| !text.is_empty()).collect(), (at + 1).min(code.len()))
 }
 
 fn word_at(code: &[u8], at: usize) -> &[u8] {
@@ -167,9 +199,10 @@ fn literal_length(source: &[u8], at: usize, syntax: Syntax) -> Option<usize> {
 
 /// `r` opens a raw string also behind the prefixes `b` and `c`, but not at the end of a name.
 fn is_inside_word(source: &[u8], at: usize) -> bool {
-    let start =
-        source[..at].iter().rposition(|byte| !is_word(*byte)).map_or(0, |before| before + 1);
-    !matches!(&source[start..at], b"" | b"b" | b"c")
+    match &source[..at] {
+        [] | [b'b' | b'c'] => false,
+        [.., before, b'b' | b'c'] | [.., before] => is_word(*before),
+    }
 }
 
 fn quoted_length(rest: &[u8], quote: u8) -> usize {
@@ -276,6 +309,16 @@ mod tests {
         assert_eq!(name("// package a\n/* */ package  b; import \"c\"").as_deref(), Some("b"));
         assert_eq!(name("func main() {}"), None);
         assert_eq!(name("package"), None);
+    }
+
+    #[test]
+    fn a_large_source_is_read_once_whatever_is_in_it() {
+        const MIB: usize = 1 << 20;
+        for part in ["r", "br", "r#", "fn a ", "fn a\n", "fn a(){}", "fn a<", "func(", "'", "/*"] {
+            let source = part.repeat(MIB / part.len());
+            functions(source.as_bytes(), Syntax::Rust);
+            functions(source.replace("fn", "func").as_bytes(), Syntax::Go);
+        }
     }
 
     proptest::proptest! {

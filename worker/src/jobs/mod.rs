@@ -63,6 +63,8 @@ pub(crate) enum JobError {
     Sandbox(#[from] sandbox::RunError),
     #[error(transparent)]
     Build(#[from] compiler::BuildError),
+    #[error("failed to plan a build")]
+    Plan(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]

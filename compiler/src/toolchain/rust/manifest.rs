@@ -70,20 +70,16 @@ pub(super) struct Manifest {
 impl Manifest {
     /// None without the name of a package.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let values = values(text);
-        let of = |section: &str, key: &str| {
-            let is_it = |it: &&Value| it.section == section && it.key == key;
-            values.iter().find(is_it).and_then(|it| quoted(it.value))
+        let tables = tables(text);
+        let of = |header: &str, key: &str| {
+            tables.iter().filter(|it| it.header == header).find_map(|it| it.text(key))
         };
-        let programs = values.iter().filter(|it| it.section == "[[bin]]" && it.key == "name");
-        let path = |of: &Value| {
-            let is_it = |it: &&Value| it.place == of.place && it.key == "path";
-            values.iter().find(is_it).and_then(|it| quoted(it.value))
-        };
+        let programs = tables.iter().filter(|it| it.header == "[[bin]]");
+        let program = |it: &Table<'_>| Some((it.text("name")?, it.text("path")));
         Some(Self {
             package: of("[package]", "name").or_else(|| of("", "package.name"))?,
             library: of("[lib]", "path").unwrap_or_else(|| "src/lib.rs".to_owned()),
-            programs: programs.filter_map(|it| Some((quoted(it.value)?, path(it)))).collect(),
+            programs: programs.filter_map(program).collect(),
             default_run: of("[package]", "default-run"),
         })
     }
@@ -117,28 +113,32 @@ impl Manifest {
     }
 }
 
-/// `key = value` with the header above it, and which of the headers that is.
-struct Value<'a> {
-    section: String,
-    place: usize,
-    key: String,
-    value: &'a str,
+/// A header and the lines `key = value` below it, up to the next header.
+#[derive(Default)]
+struct Table<'a> {
+    header: String,
+    values: Vec<(String, &'a str)>,
 }
 
-fn values(manifest: &str) -> Vec<Value<'_>> {
-    let (mut section, mut place) = (String::new(), 0);
-    let mut values = Vec::new();
+impl Table<'_> {
+    fn text(&self, key: &str) -> Option<String> {
+        self.values.iter().find(|(name, _)| name == key).and_then(|(_, value)| quoted(value))
+    }
+}
+
+fn tables(manifest: &str) -> Vec<Table<'_>> {
+    let mut tables = vec![Table::default()];
     for line in manifest.lines().map(str::trim) {
         if line.starts_with('[') {
             let header = line.split('#').next().unwrap_or_default();
-            section = header.split_whitespace().collect();
-            place += 1;
-        } else if let Some((key, value)) = line.split_once('=') {
-            let key = key.split_whitespace().collect();
-            values.push(Value { section: section.clone(), place, key, value: value.trim() });
+            let header = header.split_whitespace().collect();
+            tables.push(Table { header, values: Vec::new() });
+        } else if let (Some((key, value)), Some(table)) = (line.split_once('='), tables.last_mut())
+        {
+            table.values.push((key.split_whitespace().collect(), value.trim()));
         }
     }
-    values
+    tables
 }
 
 fn quoted(value: &str) -> Option<String> {
@@ -166,6 +166,16 @@ mod tests {
         for (manifest, expected) in cases {
             let found = Manifest::read(manifest).map(|manifest| manifest.package);
             assert_eq!(found.as_deref(), expected, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn a_large_manifest_is_read_once_whatever_is_in_it() {
+        let programs = "[[bin]]\nname='a'\n".repeat(1 << 16);
+        let header = format!("[{}]\n{}", "a".repeat(1 << 19), "a=1\n".repeat(1 << 17));
+        for rest in [programs, header] {
+            let manifest = Manifest::read(&format!("[package]\nname = \"shop\"\n{rest}"));
+            assert_eq!(manifest.unwrap().package, "shop");
         }
     }
 

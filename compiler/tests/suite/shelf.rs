@@ -65,9 +65,11 @@ shelf! {
     go_other_package
     go_own_main
     go_own_module
+    go_package_prints_in_init
     go_packages_below
     go_panic_in_init
     go_pointers
+    go_prints_in_init
     go_prints_to_stdout
     go_raw_system_calls
     go_replace_with_a_host_path

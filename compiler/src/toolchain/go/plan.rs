@@ -17,6 +17,10 @@ use crate::{
 pub(super) const DEFAULT_MODULE: &str = "function";
 /// The package that speaks the protocol; a folder beside the author's files.
 pub(super) const SERVE_PACKAGE: &str = "apprun_handler";
+/// The package that keeps stdout for the result.
+const STDOUT_PACKAGE: &str = "apprun_stdout";
+/// Where the package at the root imports it, when it is not `main`: its own start might print too.
+const STDOUT_FILE: &str = "apprun_stdout.go";
 /// `main`, when the handler is in a package of another name; `main` cannot be imported.
 const MAIN_PACKAGE: &str = "apprun_main";
 /// `main`, when the handler is in package main itself.
@@ -25,6 +29,9 @@ const MAIN_FILE: &str = "apprun_main.go";
 const RESERVED: &str = "apprun_";
 
 pub(super) const SERVE: &str = include_str!("template/serve.go");
+/// Stands in `SERVE` for the name of the author's module.
+const MODULE: &str = "MODULE";
+pub(super) const STDOUT: &str = include_str!("template/stdout.go");
 pub(super) const DECODE: &str = include_str!("template/decode.go");
 pub(super) const EXPLAIN: &str = include_str!("template/explain.go");
 
@@ -119,12 +126,14 @@ pub(super) fn go_mod(minor: u16) -> InputFile {
     file("source/go.mod", format!("module {DEFAULT_MODULE}\n\ngo 1.{minor}\n"))
 }
 
-pub(super) fn serve_package() -> [InputFile; 3] {
+/// The generated packages, as parts of a module.
+pub(super) fn serve_packages(module: &str) -> [InputFile; 4] {
     let path = |name: &str| format!("source/{SERVE_PACKAGE}/{name}");
     [
-        file(path("serve.go"), SERVE),
+        file(path("serve.go"), SERVE.replace(MODULE, module)),
         file(path("decode.go"), DECODE),
         file(path("explain.go"), EXPLAIN),
+        file(format!("source/{STDOUT_PACKAGE}/stdout.go"), STDOUT),
     ]
 }
 
@@ -143,7 +152,7 @@ fn add_main(files: &mut Vec<InputFile>, module: &str, package: &RootPackage) -> 
     let takes_context =
         package.handler.as_ref().is_some_and(|(_, function)| function.parameters.len() == 2);
     let serve = if takes_context { "ServeContext" } else { "Serve" };
-    files.extend(serve_package());
+    files.extend(serve_packages(module));
     // The build line lifts this file alone to the language version that generics need.
     let header =
         format!("//go:build go1.21\n\npackage main\n\nimport (\n\t\"{module}/{SERVE_PACKAGE}\"\n");
@@ -152,6 +161,9 @@ fn add_main(files: &mut Vec<InputFile>, module: &str, package: &RootPackage) -> 
         files.push(file(format!("source/{MAIN_FILE}"), main));
         return ".";
     }
+    let name = &package.name;
+    let early = format!("package {name}\n\nimport _ \"{module}/{STDOUT_PACKAGE}\"\n");
+    files.push(file(format!("source/{STDOUT_FILE}"), early));
     let import = format!("\tfunction \"{module}\"\n");
     let main = format!(
         "{header}{import})\n\nfunc main() {{ {SERVE_PACKAGE}.{serve}(function.Handler) }}\n"

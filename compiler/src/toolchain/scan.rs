@@ -34,28 +34,53 @@ pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
     let code = without_comments_and_literals(source, syntax);
     let mut found = Vec::new();
     let mut places = Places { code: &code, at: 0, line: 1, line_start: 0 };
+    at_top_level(&code, |word, next| {
+        (word == syntax.keyword()).then(|| {
+            let (function, end) = function_after(&code, next, &mut places);
+            found.extend(function);
+            end
+        })
+    });
+    found
+}
+
+/// Whether a Rust file offers a name that it has from elsewhere: `pub use price::{self, handler};`.
+pub(crate) fn re_exports(source: &[u8], name: &str) -> bool {
+    let code = without_comments_and_literals(source, Syntax::Rust);
+    let mut found = false;
+    at_top_level(&code, |word, next| {
+        if word != b"pub" {
+            return None;
+        }
+        let start = skip_blanks(&code, next);
+        if word_at(&code, start) != b"use" {
+            return None;
+        }
+        let length = code[start..].iter().position(|byte| *byte == b';');
+        let end = length.map_or(code.len(), |length| start + length);
+        let mut words = code[start..end].split(|byte| !is_word(*byte));
+        found |= words.any(|word| word == name.as_bytes());
+        Some(end)
+    });
+    found
+}
+
+/// Calls `read` with each word outside of any bracket and the place behind it; the answer is where to
+/// go on, if not there.
+fn at_top_level(code: &[u8], mut read: impl FnMut(&[u8], usize) -> Option<usize>) {
     let (mut depth, mut at) = (0usize, 0);
     while at < code.len() {
-        let word = word_at(&code, at);
+        let word = word_at(code, at);
         let next = at + word.len().max(1);
-        at = match code[at] {
-            b'{' | b'(' | b'[' => {
-                depth += 1;
-                next
-            }
-            b'}' | b')' | b']' => {
-                depth = depth.saturating_sub(1);
-                next
-            }
-            _ if depth == 0 && word == syntax.keyword() => {
-                let (function, end) = function_after(&code, next, &mut places);
-                found.extend(function);
-                end
-            }
-            _ => next,
-        };
+        let mut go_on = None;
+        match code[at] {
+            b'{' | b'(' | b'[' => depth += 1,
+            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
+            _ if depth == 0 && !word.is_empty() => go_on = read(word, next),
+            _ => {}
+        }
+        at = go_on.unwrap_or(next);
     }
-    found
 }
 
 /// The name in Go's package clause, which is the first thing in a file.
@@ -298,6 +323,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_from_elsewhere_is_offered_by_a_public_use() {
+        let offers = |source: &str| re_exports(source.as_bytes(), "handler");
+        for source in ["pub use price::handler;", "mod a;\npub  use a::{self,\n handler };"] {
+            assert!(offers(source), "{source}");
+        }
+        for source in [
+            "use price::handler;",
+            "pub(crate) use price::handler;",
+            "pub use price::{handlers, a_handler};",
+            "pub use price; // handler",
+            "mod a { pub use price::handler; }",
+            "pub use",
+        ] {
+            assert!(!offers(source), "{source}");
+        }
+    }
+
+    #[test]
     fn a_function_knows_its_place() {
         let function = &functions(b"package x\n\n  func  Handler() {}", Syntax::Go)[0];
         assert_eq!((function.line, function.column), (3, 9));
@@ -314,8 +357,10 @@ mod tests {
     #[test]
     fn a_large_source_is_read_once_whatever_is_in_it() {
         const MIB: usize = 1 << 20;
-        for part in ["r", "br", "r#", "fn a ", "fn a\n", "fn a(){}", "fn a<", "func(", "'", "/*"] {
+        for part in ["r", "br", "r#", "fn a ", "fn a\n", "fn a(){}", "fn a<", "pub use ", "'", "/*"]
+        {
             let source = part.repeat(MIB / part.len());
+            re_exports(source.as_bytes(), "handler");
             functions(source.as_bytes(), Syntax::Rust);
             functions(source.replace("fn", "func").as_bytes(), Syntax::Go);
         }
@@ -327,6 +372,7 @@ mod tests {
             functions(source.as_bytes(), Syntax::Go);
             functions(source.as_bytes(), Syntax::Rust);
             go_package(source.as_bytes());
+            re_exports(source.as_bytes(), "handler");
         }
     }
 }

@@ -122,6 +122,7 @@ shelf! {
     rust_own_lock
     rust_own_macro
     rust_own_main
+    rust_own_main_beside_a_library_that_names_handlers
     rust_own_main_panics
     rust_own_manifest
     rust_own_program

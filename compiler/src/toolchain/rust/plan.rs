@@ -22,6 +22,7 @@ const MAIN: &str = include_str!("template/apprun_main.rs");
 pub(super) const MAIN_FILE: &str = "apprun_main.rs";
 /// The crate and binary of the generated main.
 const MAIN_CRATE: &str = "apprun-main";
+const HANDLER: &str = "handler";
 /// Where the one crate root is looked for in a source without a manifest, first match first.
 const ENTRIES: [&str; 5] = ["handler.rs", "src/lib.rs", "src/main.rs", "lib.rs", "main.rs"];
 
@@ -153,9 +154,7 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
         vec![Diagnostic::error("no [package] with a name in it").at("Cargo.toml", 1, 1)]
     })?;
     let library = source.get(&manifest.library);
-    // A library may get its handler from a module; one without the word has none.
-    let mentions = |code: &[u8]| String::from_utf8_lossy(code).contains("handler");
-    let has_handler = library.is_some_and(mentions);
+    let has_handler = library.is_some_and(offers_handler);
     let found = manifest.program(|path| source.get(path).is_some());
     let (program, entry) = match found.filter(|_| !has_handler) {
         Some((program, entry)) if has_main(&functions_of(source, &entry)) => (Some(program), entry),
@@ -222,9 +221,15 @@ fn has_main(functions: &[Function]) -> bool {
     functions.iter().any(|function| function.name == "main")
 }
 
+/// Whether a library beside an own `main` is there for its handler.
+fn offers_handler(library: &[u8]) -> bool {
+    let functions = scan::functions(library, Syntax::Rust);
+    functions.iter().any(|function| function.name == HANDLER) || scan::re_exports(library, HANDLER)
+}
+
 fn handler_in(entry: &str, functions: Vec<Function>) -> Option<(String, Function)> {
     let mut functions = functions.into_iter();
-    functions.find(|function| function.name == "handler").map(|found| (entry.to_owned(), found))
+    functions.find(|function| function.name == HANDLER).map(|found| (entry.to_owned(), found))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Compiler {
     pub fn plan(&self, runtime: Runtime, source: &SourceBundle) -> Result<BuildPlan, BuildFailure> {
         let planned = match (runtime, &self.toolchains.go, &self.toolchains.rust) {
             (Runtime::Go { minor }, Some(go), _) if go.version.minor >= minor => {
-                go::plan(source, minor, &format!("{} linux/amd64", go.version), self.fetches)
+                go::plan(source, minor, go.version, self.fetches)
             }
             (Runtime::Rust, _, Some(rust)) => rust::plan(source, &rust.version, self.fetches),
             _ => return Err(self.no_toolchain(runtime)),

@@ -45,12 +45,14 @@ shelf! {
     go_empty
     go_errors
     go_exits_by_itself
+    go_generator_beside
     go_goroutine_panic
     go_hello
     go_huge_array
     go_json_types
     go_large_numbers
     go_lower_case_handler
+    go_main_for_windows_beside
     go_many_errors
     go_missing_handler
     go_missing_handler_in_package

@@ -107,7 +107,7 @@ mod tests {
     use shared::domain::{SourceBundle, SourceLimits};
 
     use super::*;
-    use crate::Fetches;
+    use crate::{Fetches, toolchain::go::discover::GoVersion};
 
     fn parsed(log: &str) -> Vec<String> {
         parsed_for("package main\nfunc Handler(a int) {}", log)
@@ -117,7 +117,8 @@ mod tests {
         let files = [("handler.go".to_owned(), code.as_bytes().to_vec())];
         let limits = SourceLimits { files: 1, total_bytes: 999 };
         let source = SourceBundle::from_files(files, limits).unwrap();
-        let plan = crate::toolchain::go::plan(&source, 21, "go", Fetches::default()).unwrap();
+        let version = GoVersion { minor: 27, patch: 3 };
+        let plan = crate::toolchain::go::plan(&source, 21, version, Fetches::default()).unwrap();
         parse(log, &plan).iter().map(ToString::to_string).collect()
     }
 

@@ -3,7 +3,7 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
-use super::{layout, sum};
+use super::{constraint, discover::GoVersion, layout, sum};
 use crate::{
     dependencies::{Dependency, Fetches, GoModule, PROXY_DIR},
     plan::{BuildPlan, Refusal, env, file},
@@ -45,11 +45,11 @@ struct RootPackage {
 pub(crate) fn plan(
     source: &SourceBundle,
     minor: u16,
-    toolchain: &str,
+    version: GoVersion,
     fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
     refuse_reserved_names(source)?;
-    let package = root_package(source)?;
+    let package = root_package(source, version.minor)?;
     let mut files: Vec<_> =
         source.files().map(|(path, content)| file(format!("source/{path}"), content)).collect();
     let module = match source.get("go.mod") {
@@ -73,7 +73,7 @@ pub(crate) fn plan(
     }
     Ok(BuildPlan {
         language: Language::Go,
-        toolchain: toolchain.to_owned(),
+        toolchain: format!("{version} linux/amd64"),
         program: layout::GO.into(),
         args: build_args(Some("/work/out/function"), &[target]),
         env,
@@ -198,30 +198,38 @@ fn refuse_context_without_input(package: &RootPackage) -> Result<(), Refusal> {
 }
 
 /// Reads the files that go would take for the package at the root.
-fn root_package(source: &SourceBundle) -> Result<RootPackage, Refusal> {
+fn root_package(source: &SourceBundle, newest_minor: u16) -> Result<RootPackage, Refusal> {
     let is_code = |path: &str| {
         !path.contains('/')
             && path.ends_with(".go")
             && !path.ends_with("_test.go")
             && !path.starts_with(['_', '.'])
     };
-    let files: Vec<_> = source.files().filter(|(path, _)| is_code(path)).collect();
+    let code = source.files().filter(|(path, _)| is_code(path));
+    let (mut files, left_out): (Vec<_>, Vec<_>) =
+        code.partition(|(path, content)| constraint::takes_part(path, content, newest_minor));
+    if files.is_empty() {
+        // Go says why none of them takes part.
+        files.clone_from(&left_out);
+    }
     let Some((_, first)) = files.first() else {
         return Err(vec![Diagnostic::error(
             "no Go file at the root of the source: the handler belongs there",
         )]);
     };
-    let functions = || {
-        files.iter().flat_map(|(path, content)| {
-            scan::functions(content, Syntax::Go).into_iter().map(move |found| (*path, found))
-        })
-    };
     let named = |name: &'static str| move |found: &(&str, Function)| found.1.name == name;
-    let handler = functions().find(named("Handler"));
+    // One in a file that takes no part is kept, for the message about it.
+    let handler = functions_in(&files).chain(functions_in(&left_out)).find(named("Handler"));
     Ok(RootPackage {
         name: scan::go_package(first).unwrap_or_else(|| "main".to_owned()),
-        has_main: functions().any(|found| named("main")(&found)),
+        has_main: functions_in(&files).any(|found| named("main")(&found)),
         handler: handler.map(|(path, function)| (path.to_owned(), function)),
+    })
+}
+
+fn functions_in<'a>(files: &[(&'a str, &[u8])]) -> impl Iterator<Item = (&'a str, Function)> {
+    files.iter().flat_map(|(path, content)| {
+        scan::functions(content, Syntax::Go).into_iter().map(move |found| (*path, found))
     })
 }
 
@@ -247,13 +255,15 @@ mod tests {
 
     use super::*;
 
+    const GO: GoVersion = GoVersion { minor: 27, patch: 3 };
+
     fn bundle(files: &[(&str, &str)]) -> SourceBundle {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
         SourceBundle::from_files(files, SourceLimits { files: 9, total_bytes: 9999 }).unwrap()
     }
 
     fn planned(files: &[(&str, &str)]) -> BuildPlan {
-        plan(&bundle(files), 21, "go", Fetches::default()).unwrap()
+        plan(&bundle(files), 21, GO, Fetches::default()).unwrap()
     }
 
     fn generated(plan: &BuildPlan, path: &str) -> String {
@@ -290,10 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn files_that_take_no_part_decide_nothing() {
+        let handler = "package main\nfunc Handler(in int) (int, error) {}";
+        let tool = "//go:build ignore\n\npackage tool\nfunc main() {}";
+        for beside in [("gen.go", tool), ("a_windows.go", "package main\nfunc main() {}")] {
+            let plan = planned(&[beside, ("handler.go", handler)]);
+            assert!(generated(&plan, "source/apprun_main.go").contains("Serve(Handler)"));
+        }
+    }
+
+    #[test]
     fn a_source_without_a_usable_root_is_refused() {
-        let refused = |files: &[(&str, &str)]| {
-            plan(&bundle(files), 21, "go", Fetches::default()).unwrap_err()
-        };
+        let refused =
+            |files: &[(&str, &str)]| plan(&bundle(files), 21, GO, Fetches::default()).unwrap_err();
         assert!(refused(&[("sub/a.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("a_test.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("apprun_main.go", "")])[0].message.contains("rename"));
@@ -304,13 +323,13 @@ mod tests {
     #[test]
     fn the_key_covers_source_version_and_toolchain() {
         let code = "package main\nfunc main() {}";
-        let key = |files: &[(&str, &str)], minor, toolchain: &str| {
-            plan(&bundle(files), minor, toolchain, Fetches::default()).unwrap().key()
+        let key = |files: &[(&str, &str)], minor, version| {
+            plan(&bundle(files), minor, version, Fetches::default()).unwrap().key()
         };
-        let base = key(&[("a.go", code)], 21, "go1.27.3");
-        assert_eq!(base, key(&[("a.go", code)], 21, "go1.27.3"));
-        assert_ne!(base, key(&[("b.go", code)], 21, "go1.27.3"));
-        assert_ne!(base, key(&[("a.go", code)], 22, "go1.27.3"));
-        assert_ne!(base, key(&[("a.go", code)], 21, "go1.27.4"));
+        let base = key(&[("a.go", code)], 21, GO);
+        assert_eq!(base, key(&[("a.go", code)], 21, GO));
+        assert_ne!(base, key(&[("b.go", code)], 21, GO));
+        assert_ne!(base, key(&[("a.go", code)], 22, GO));
+        assert_ne!(base, key(&[("a.go", code)], 21, GoVersion { patch: 4, ..GO }));
     }
 }

@@ -175,6 +175,9 @@ pub enum BuildError {
     /// The sandbox could not carry out the run.
     #[error("run the compiler")]
     Run(#[from] RunError),
+    /// A warm cache has lost what it holds for builds.
+    #[error("read the offered crates")]
+    Offered(#[source] io::Error),
     /// The finished binary could not be read.
     #[error("read the compiled binary")]
     Read(#[source] io::Error),

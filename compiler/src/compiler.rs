@@ -96,10 +96,13 @@ impl Compiler {
         &self,
         sandbox: &Sandbox,
         plan: &BuildPlan,
-        fetched: Fetched,
+        mut fetched: Fetched,
         limits: BuildLimits,
         cancel: &CancellationToken,
     ) -> Result<BuildOutcome, BuildError> {
+        if let Some(cache) = self.rust_cache.as_deref().filter(|_| plan.joins_offered) {
+            rust::join_offered(cache, &mut fetched).await.map_err(BuildError::Offered)?;
+        }
         build::run(plan, fetched, sandbox, limits, cancel).await
     }
 

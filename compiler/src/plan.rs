@@ -29,6 +29,8 @@ pub struct BuildPlan {
     pub(crate) prepared: &'static [&'static str],
     /// What has to be fetched first. Not part of the key: the files that pin it are.
     pub(crate) needs: Vec<Dependency>,
+    /// The crates offered to Rust functions are put beside those.
+    pub(crate) joins_offered: bool,
     /// The handler as it was found, for messages about its signature.
     pub(crate) handler: Option<(String, Function)>,
 }

@@ -184,6 +184,38 @@ async fn two_versions_of_one_crate_are_built_side_by_side() {
     workshop.close().await;
 }
 
+/// Pins of a crate that the registry does not have.
+fn missing(name: &str, version: &str) -> String {
+    pin(name, version, b"never asked for")
+}
+
+#[tokio::test]
+async fn a_handler_with_old_pins_is_built_from_a_registry_without_serde() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let code = "pub fn shout(text: &str) -> String { text.to_uppercase() }\n";
+    let archive = crate_archive("shout", "0.3.0", code);
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+                    [dependencies]\nshout = \"0.3\"\nserde = { version = \"1\", features = [\"derive\"] }\n\
+                    serde_json = \"1\"\n";
+    let lib = "#[derive(serde::Deserialize)]\npub struct In { text: String }\n\
+               pub fn handler(it: In) -> Result<serde_json::Value, String> { Ok(shout::shout(&it.text).into()) }\n";
+    let pins = [
+        missing("itoa", "1.0.11"),
+        missing("serde", "1.0.150"),
+        missing("serde_derive", "1.0.150"),
+        missing("serde_json", "1.0.90"),
+        pin("shout", "0.3.0", &archive),
+    ];
+    let lock = lock("\"serde\",\n \"serde_json\",\n \"shout\",", &pins.concat());
+    let source = bundle(&[("Cargo.toml", manifest), ("Cargo.lock", &lock), ("src/lib.rs", lib)]);
+    let plan = workshop.compiler.plan(Runtime::Rust, &source).unwrap();
+    let fetched = registry(plan.needs(), &[&archive]);
+    let built = workshop.build_plan(&plan, fetched, BuildLimits::default()).await;
+    let result = workshop.result(&binary(built), "{\"text\":\"hi\"}").await;
+    assert_eq!(result, FunctionResult::Completed { output: "\"HI\"".into() });
+    workshop.close().await;
+}
+
 #[tokio::test]
 async fn the_key_covers_the_pins_and_not_what_was_fetched_for_them() {
     let workshop = Workshop::fetching(BOTH).await;

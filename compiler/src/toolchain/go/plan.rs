@@ -81,6 +81,7 @@ pub(crate) fn plan(
         artifact_path: "out/function".into(),
         prepared: &[],
         needs,
+        joins_offered: false,
         handler: package.handler,
     })
 }

@@ -6,7 +6,8 @@ use shared::domain::{Diagnostic, SourceBundle};
 use super::{
     layout, lock,
     manifest::{self, Manifest},
-    warm::{CRATES_LOCK, PREPARED},
+    offered,
+    warm::PREPARED,
 };
 use crate::{
     dependencies::{Dependency, Fetches},
@@ -45,15 +46,15 @@ pub(crate) fn plan(
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
     };
-    let needs = needs(source, fetches, author.program.is_some())?;
-    // The offered crates exist in one version each: a lock that names others could not be kept.
+    let pins = pins(source, fetches, author.program.is_some())?;
+    // It comes back below, where it can be kept.
     let given = source.files().filter(|(path, _)| *path != "Cargo.lock");
     let mut files: Vec<_> =
         given.map(|(path, content)| file(format!("source/{path}"), content)).collect();
     files.extend(author.manifest);
-    let config = match needs.is_empty() {
-        true => manifest::cargo_config(),
-        false => manifest::fetched_config(),
+    let config = match pins {
+        None => manifest::cargo_config(),
+        Some(_) => manifest::fetched_config(),
     };
     files.push(file(".cargo/config.toml", config));
     let (folder, binary) = match author.program {
@@ -64,13 +65,15 @@ pub(crate) fn plan(
         }
     };
     let mut args = build_args(folder, &binary);
-    if !needs.is_empty() {
+    let is_whole = folder == "source";
+    let joins_offered = pins.is_some() && !is_whole;
+    let mut needs = Vec::new();
+    if let Some(pins) = pins {
         // Cargo builds the workspace of the manifest it is given, and keeps to the lock beside it.
-        let lock = source.get("Cargo.lock").unwrap_or_default();
-        files.push(file(format!("{folder}/Cargo.lock"), lock));
+        files.push(file(format!("{folder}/Cargo.lock"), pins.lock));
         // The generated main is not in the author's lock; its own few crates join it.
-        let is_whole = folder == "source";
         args.extend(is_whole.then(|| "--frozen".to_owned()));
+        needs = pins.crates;
     }
     Ok(BuildPlan {
         language: Language::Rust,
@@ -82,30 +85,40 @@ pub(crate) fn plan(
         artifact_path: format!("target/{}/release/{binary}", layout::TARGET),
         prepared: PREPARED,
         needs,
+        joins_offered,
         handler: author.handler,
     })
 }
 
-/// What has to be fetched: nothing, where the offered crates are all that the lock pins.
-fn needs(
+/// What an author's lock asks for.
+struct Pins {
+    lock: String,
+    /// All of the lock, to be fetched.
+    crates: Vec<Dependency>,
+}
+
+/// None where the offered crates are all that a build needs, or gets: they exist in one version each,
+/// so a lock that names others could not be kept. With a generated main they join the author's crates,
+/// and take the place of older versions of themselves.
+fn pins(
     source: &SourceBundle,
     fetches: Fetches,
     brings_main: bool,
-) -> Result<Vec<Dependency>, Refusal> {
-    let Some(lock) = source.get("Cargo.lock").filter(|_| fetches.crates) else {
-        return Ok(Vec::new());
-    };
-    let pinned = lock::crates(&String::from_utf8_lossy(lock))?;
-    let offered = lock::crates(CRATES_LOCK)?;
-    if pinned.iter().all(|it| offered.contains(it)) {
-        return Ok(Vec::new());
+) -> Result<Option<Pins>, Refusal> {
+    let Some(lock) = source.get("Cargo.lock").filter(|_| fetches.crates) else { return Ok(None) };
+    let lock = String::from_utf8_lossy(lock).into_owned();
+    let offered = offered::crates();
+    let is_offered = |it: &Dependency| matches!(it, Dependency::Crate(it) if offered.contains(it));
+    let pinned = lock::crates(&lock)?;
+    if pinned.iter().all(is_offered) {
+        return Ok(None);
     }
-    let has = |name: &str| {
-        pinned.iter().any(|it| matches!(it, Dependency::Crate(found) if found.name == name))
-    };
-    let joins = |it: &Dependency| matches!(it, Dependency::Crate(own) if !has(&own.name));
-    let of_main = offered.into_iter().filter(|it| !brings_main && joins(it)).collect::<Vec<_>>();
-    Ok([pinned, of_main].concat())
+    if brings_main {
+        return Ok(Some(Pins { lock, crates: pinned }));
+    }
+    let lock = lock::without_replaced(&lock, &offered);
+    let crates = lock::crates(&lock)?;
+    Ok(Some(Pins { lock, crates }))
 }
 
 /// The generated crate.

@@ -48,7 +48,7 @@ async fn run() -> Result<(), Failure> {
         Fetches::default(),
         &Conditions::default(),
     )
-    .await?;
+    .await;
     println!("{:<34}{:>8.0}", "warm-up of both, once per machine", millis(started.elapsed()));
     let options = Options { slots: 2, primed: 0, ..Options::new(compiler.image()) };
     let builds = Sandbox::start(options).await?;

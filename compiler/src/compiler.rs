@@ -16,7 +16,7 @@ use crate::{
     dependencies::{Fetched, Fetches},
     log::BuildLog,
     plan::{BuildPlan, Refusal},
-    toolchain::{Toolchains, go, rust},
+    toolchain::{Language, Toolchains, go, rust},
 };
 
 /// Compiles with what is installed, warm from the first build on.
@@ -31,28 +31,29 @@ pub struct Compiler {
 impl Compiler {
     /// Makes the caches of the toolchains below `cache_dir` where they are missing (about half a
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
-    /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
-    /// be fetched, Rust is passed over, and `toolchains` says so. `fetches` are the dependencies that
-    /// `build` will be given. Filling a cache takes a sandbox, which has these conditions.
+    /// a cut-off attempt leaves nothing that counts. A toolchain whose cache cannot be made, for want
+    /// of a registry perhaps, is passed over, and `toolchains` says so: the other one still builds.
+    /// `fetches` are the dependencies that `build` will be given. Filling a cache takes a sandbox,
+    /// which has these conditions.
     pub async fn prepare(
         mut toolchains: Toolchains,
         cache_dir: &Path,
         fetches: Fetches,
         conditions: &Conditions,
-    ) -> Result<Self, PrepareError> {
-        let (go_cache, rust_cache) = tokio::join!(
+    ) -> Self {
+        let (go, rust) = tokio::join!(
             go_cache(&toolchains, cache_dir, conditions),
             rust_cache(&toolchains, cache_dir, conditions)
         );
-        let rust_cache = match rust_cache {
-            // A machine without a way to the registry still builds Go.
-            Err(error @ PrepareError::FetchCrates { .. }) => {
-                toolchains.pass_over_rust(format!("failed to {error}"));
+        let mut or_pass_over = |language, cache: Result<_, PrepareError>| {
+            cache.unwrap_or_else(|trouble| {
+                toolchains.pass_over(language, &trouble);
                 None
-            }
-            other => other?,
+            })
         };
-        Ok(Self { toolchains, go_cache: go_cache?, rust_cache, fetches })
+        let go_cache = or_pass_over(Language::Go, go);
+        let rust_cache = or_pass_over(Language::Rust, rust);
+        Self { toolchains, go_cache, rust_cache, fetches }
     }
 
     /// What the sandbox for builds must show: toolchains and warm caches, read-only, nothing else.
@@ -160,7 +161,7 @@ fn cache_name(language: &str, identity: &str, inputs: Vec<String>) -> String {
 
 /// Failed to make a compiler ready.
 #[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
+pub(crate) enum PrepareError {
     /// A directory or file of the cache.
     #[error("write the compiler cache at {path:?}")]
     Cache {

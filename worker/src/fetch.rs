@@ -6,7 +6,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use compiler::{Crate, Dependency, Fetched, Fetches, GoModule};
+use compiler::{Crate, Dependency, Fetched, GoModule};
 use reqwest::{Client, StatusCode};
 use shared::config::{FetchSettings, Location};
 
@@ -58,13 +58,6 @@ impl Fetcher {
             .user_agent("apprun")
             .build()?;
         Ok(Self { settings, client })
-    }
-
-    pub(crate) fn offers(&self) -> Fetches {
-        Fetches {
-            go_modules: self.settings.go_proxy.is_some(),
-            crates: self.settings.cargo_registry.is_some(),
-        }
     }
 
     /// What a build needs.

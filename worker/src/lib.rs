@@ -17,6 +17,7 @@ mod house;
 mod jobs;
 mod lease;
 mod offers;
+mod opening;
 mod pull;
 mod runner;
 mod running;

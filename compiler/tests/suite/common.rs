@@ -36,8 +36,8 @@ impl Workshop {
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
         let cache = home.unwrap().join("apprun");
-        let compiler =
-            Compiler::prepare(toolchains, &cache, fetches, &Conditions::default()).await.unwrap();
+        let compiler = Compiler::prepare(toolchains, &cache, fetches, &Conditions::default()).await;
+        assert!(!compiler.toolchains().has_trouble(), "{:?}", compiler.toolchains().unusable());
         let start = async |image| {
             Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(image) }).await.unwrap()
         };

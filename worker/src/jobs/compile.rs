@@ -30,7 +30,7 @@ use crate::{
 pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Result<(), JobError> {
     let Assignment { job, held, stop, .. } = assignment;
     // Slots for builds are only offered once there is a builder.
-    let builder = services.builder.get().ok_or(JobError::NoBuilder)?;
+    let builder = services.builder.borrow().clone().ok_or(JobError::NoBuilder)?;
     let id = BuildId(job.subject);
     if job.cancel_requested {
         return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
@@ -43,7 +43,7 @@ pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Res
     let source = mem::take(&mut started.bundle);
     // Held until the outcome is recorded: whoever waits for it then finds the artifact.
     let (finished, _lock) = match plan(builder.compiler.clone(), runtime, source).await? {
-        Ok((plan, key)) => build_or_reuse(services, builder, &plan, key, stop).await?,
+        Ok((plan, key)) => build_or_reuse(services, &builder, &plan, key, stop).await?,
         Err(failure) => (failed(failure), None),
     };
     if held.lost.is_cancelled() {

@@ -8,6 +8,7 @@ mod trace;
 
 use std::{sync::Arc, time::Duration};
 
+use compiler::Toolchains;
 use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
@@ -18,7 +19,7 @@ use shared::{
     store::{Db, StoreError, Tx, build, execution},
     telemetry::chain,
 };
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, watch};
 use tracing::Instrument;
 
 use crate::{
@@ -39,8 +40,10 @@ pub(crate) struct Services {
     pub(crate) calls: Sandbox,
     /// Where calls with egress run, if they do here.
     pub(crate) egress: Option<Sandbox>,
-    /// What builds need, once it is ready.
-    pub(crate) builder: OnceCell<Builder>,
+    /// What builds need, once it is ready; a better one may take its place.
+    pub(crate) builder: watch::Sender<Option<Arc<Builder>>>,
+    /// What builds can be done with now, and what is in the way of others.
+    pub(crate) toolchains: watch::Sender<Toolchains>,
     /// Open the secrets of functions.
     pub(crate) secret_keys: Option<SecretKeys>,
     pub(crate) metrics: Metrics,

@@ -1,6 +1,9 @@
 //! A tenant with functions that do a little, and real workers for them.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use compiler::Places;
 use sandbox::Conditions;
@@ -89,6 +92,11 @@ fn secret_keys() -> SecretKeys {
     SecretKeys::text_of([7; 32]).expose().parse().unwrap()
 }
 
+/// Made once on a machine, by whoever needs it first.
+pub(crate) fn usual_cache() -> PathBuf {
+    Path::new(&std::env::var("HOME").unwrap()).join(".cache/apprun")
+}
+
 pub(crate) struct RunningWorker {
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -156,8 +164,14 @@ impl Fixture {
         RunningWorker::start(self.options(url, name, grace).await).await
     }
 
+    /// A worker whose compilers keep their caches in this directory.
+    pub(crate) async fn start_worker_with_cache(&self, cache: &Path) -> RunningWorker {
+        let mut options = self.options(self.database.url(), "test", Duration::from_secs(1)).await;
+        options.builder.cache_dir = cache.to_owned();
+        RunningWorker::start(options).await
+    }
+
     async fn options(&self, url: &str, name: &str, grace: Duration) -> Options {
-        let home = std::env::var("HOME").unwrap();
         Options {
             db: Db::connect(url, 8).await.unwrap(),
             signals: Signals::connect(url).await.unwrap(),
@@ -174,7 +188,7 @@ impl Fixture {
             metrics: Metrics::new("test"),
             builder: BuilderOptions {
                 places: Places::from_environment(),
-                cache_dir: format!("{home}/.cache/apprun").into(),
+                cache_dir: usual_cache(),
                 fetch: FetchSettings::default(),
                 slots: 1,
             },

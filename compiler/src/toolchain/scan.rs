@@ -28,6 +28,9 @@ impl Syntax {
     }
 }
 
+/// Editors on Windows put it before a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// All functions outside of any bracket, in their order. Linear in the source, whatever is in it: it
 /// is a stranger's.
 pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
@@ -176,6 +179,9 @@ fn skip_blanks(code: &[u8], at: usize) -> usize {
 /// A copy of the same length in which comments and literals are blank and lines stay lines.
 fn without_comments_and_literals(source: &[u8], syntax: Syntax) -> Vec<u8> {
     let mut code = source.to_vec();
+    if code.starts_with(BYTE_ORDER_MARK) {
+        code[..BYTE_ORDER_MARK.len()].fill(b' ');
+    }
     let mut at = 0;
     while at < source.len() {
         let skipped = comment_length(&source[at..], syntax)
@@ -344,6 +350,12 @@ mod tests {
     fn a_function_knows_its_place() {
         let function = &functions(b"package x\n\n  func  Handler() {}", Syntax::Go)[0];
         assert_eq!((function.line, function.column), (3, 9));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_word() {
+        assert_eq!(found("\u{feff}fn main() {}", Syntax::Rust), [("main".to_owned(), 0)]);
+        assert_eq!(go_package("\u{feff}package greet".as_bytes()).as_deref(), Some("greet"));
     }
 
     #[test]

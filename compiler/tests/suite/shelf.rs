@@ -36,6 +36,7 @@ shelf! {
     go_aliases
     go_assembly_includes_a_host_file
     go_byte_order_mark
+    go_byte_order_mark_before_another_package
     go_cgo
     go_closes_stdout
     go_context_deadline
@@ -95,6 +96,7 @@ shelf! {
     rust_boxed_errors
     rust_build_script_looks_around
     rust_byte_order_mark
+    rust_byte_order_mark_before_main
     rust_cargo_configuration
     rust_deep_nesting
     rust_dev_dependencies

@@ -128,7 +128,7 @@ impl Table<'_> {
 
 fn tables(manifest: &str) -> Vec<Table<'_>> {
     let mut tables = vec![Table::default()];
-    for line in manifest.lines().map(str::trim) {
+    for line in manifest.trim_start_matches('\u{feff}').lines().map(str::trim) {
         if line.starts_with('[') {
             let header = line.split('#').next().unwrap_or_default();
             let header = header.split_whitespace().collect();
@@ -158,6 +158,7 @@ mod tests {
             ("[package]\nname = \"greet-all\" # x\n", Some("greet-all")),
             ("[ package ] # x\nversion=\"1\"\nname='greet'\n", Some("greet")),
             ("package.name = \"greet\"\n", Some("greet")),
+            ("\u{feff}[package]\nname = \"greet\"\n", Some("greet")),
             ("[[bin]]\nname = \"other\"\n[package]\nname = \"greet\"", Some("greet")),
             ("[workspace]\nname = \"x\"", None),
             ("[package]\nname = \"a\\\"b\"", None),

@@ -265,9 +265,16 @@ fn verdict(
 /// A compiler or build script that reached the limit; the sandbox sees only the end of the command
 /// that had started it.
 fn ran_out_of_disk(log: &str) -> bool {
-    ["(signal: 25", "file size limit exceeded", "(os error 28)", "no space left on device"]
-        .iter()
-        .any(|sign| log.contains(sign))
+    const SIGNS: [&str; 4] =
+        ["(signal: 25", "file size limit exceeded", "(os error 28)", "no space left on device"];
+    let says_so = |line: &str| SIGNS.iter().any(|sign| line.contains(sign));
+    log.lines().any(|line| says_so(line) && !is_quoted(line))
+}
+
+/// `3 | let text = "no space left on device";`: the author's own words, below a message of rustc.
+fn is_quoted(line: &str) -> bool {
+    let numbered = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+    numbered.trim_start().starts_with('|')
 }
 
 fn verified(binary: Option<Vec<u8>>, max_bytes: u64) -> Result<Artifact, String> {
@@ -323,5 +330,20 @@ fn limit_reached(kill: KillReason, limits: BuildLimits) -> (FailureReason, Strin
             "the build made a system call that no compiler makes".into(),
         ),
         KillReason::Cancelled => (FailureReason::Cancelled, "the build was cancelled".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_source_that_speaks_of_one() {
+        assert!(ran_out_of_disk("error: failed to write x: No space left on device (os error 28)"));
+        assert!(ran_out_of_disk("compile: writing output: no space left on device"));
+        assert!(!ran_out_of_disk(
+            "error: mismatched types\n 12 | f(\"no space left on device\")\n"
+        ));
+        assert!(!ran_out_of_disk("   | ^ \"(os error 28)\""));
     }
 }

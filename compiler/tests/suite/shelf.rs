@@ -35,6 +35,7 @@ macro_rules! shelf {
 shelf! {
     go_aliases
     go_assembly_includes_a_host_file
+    go_broken_module_file
     go_byte_order_mark
     go_byte_order_mark_before_another_package
     go_cgo
@@ -94,6 +95,7 @@ shelf! {
     rust_bin_of_another_name
     rust_borrowed_input
     rust_boxed_errors
+    rust_broken_manifest
     rust_build_script_looks_around
     rust_byte_order_mark
     rust_byte_order_mark_before_main
@@ -119,6 +121,7 @@ shelf! {
     rust_loud_build
     rust_macro_bomb
     rust_main_with_result
+    rust_many_warnings_and_an_error
     rust_misnamed
     rust_missing_handler
     rust_modules
@@ -135,6 +138,7 @@ shelf! {
     rust_private_handler
     rust_program_with_a_library
     rust_program_without_main
+    rust_re_exported_handler_with_a_wrong_signature
     rust_shapes
     rust_syntax_error
     rust_terminal_codes

@@ -88,7 +88,7 @@ pub(crate) async fn warm_up(
     let packages: Vec<_> = PACKAGES.iter().filter(known).copied().collect();
     let args = plan::build_args(None, &packages);
     warm_up.run(GO, args, plan::environment(), vec![plan::go_mod(newest)]).await?;
-    for minor in OLDEST_MINOR.min(newest)..=newest {
+    for minor in OLDEST_MINOR..=newest {
         let args = plan::build_args(None, &[&format!("./{}", plan::SERVE_PACKAGE)]);
         let mut files = vec![plan::go_mod(minor)];
         files.extend(plan::serve_packages(plan::DEFAULT_MODULE));

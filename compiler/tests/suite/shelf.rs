@@ -111,6 +111,7 @@ shelf! {
     rust_git_dependency
     rust_handler_in_main_file
     rust_handler_in_module
+    rust_handler_module_of_a_program
     rust_hello
     rust_huge_static
     rust_incbin_host_file
@@ -136,8 +137,10 @@ shelf! {
     rust_panic
     rust_prints_to_stdout
     rust_private_handler
+    rust_program_and_library_without_manifest
     rust_program_with_a_library
     rust_program_without_main
+    rust_programs_found_by_their_place
     rust_re_exported_handler_with_a_wrong_signature
     rust_shapes
     rust_syntax_error

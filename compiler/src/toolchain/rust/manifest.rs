@@ -1,6 +1,8 @@
 //! The two manifests of a Rust build: the author's crate, where none came with the source, and the
 //! crate with the generated `main`.
 
+use std::collections::BTreeSet;
+
 use crate::dependencies::REGISTRY_DIR;
 
 use super::{
@@ -63,6 +65,8 @@ pub(super) struct Manifest {
     pub(super) library: String,
     /// `[[bin]]`, each with its name and, where given, its crate root.
     programs: Vec<(String, Option<String>)>,
+    /// Whether programs are also found by where their files lie.
+    finds_programs: bool,
     /// `[package] default-run`.
     default_run: Option<String>,
 }
@@ -72,45 +76,68 @@ impl Manifest {
     pub(super) fn read(text: &str) -> Option<Self> {
         let tables = tables(text);
         let of = |header: &str, key: &str| {
-            tables.iter().filter(|it| it.header == header).find_map(|it| it.text(key))
+            tables.iter().filter(|it| it.header == header).find_map(|it| it.value(key))
         };
+        let text = |header: &str, key: &str| of(header, key).and_then(quoted);
         let programs = tables.iter().filter(|it| it.header == "[[bin]]");
-        let program = |it: &Table<'_>| Some((it.text("name")?, it.text("path")));
+        let program = |it: &Table<'_>| {
+            let path = it.value("path").and_then(quoted);
+            Some((it.value("name").and_then(quoted)?, path.map(plain)))
+        };
         Some(Self {
-            package: of("[package]", "name").or_else(|| of("", "package.name"))?,
-            library: of("[lib]", "path").unwrap_or_else(|| "src/lib.rs".to_owned()),
+            package: text("[package]", "name").or_else(|| text("", "package.name"))?,
+            library: text("[lib]", "path").map_or_else(|| "src/lib.rs".to_owned(), plain),
             programs: programs.filter_map(program).collect(),
-            default_run: of("[package]", "default-run"),
+            finds_programs: of("[package]", "autobins").is_none_or(|it| !it.starts_with("false")),
+            default_run: text("[package]", "default-run"),
         })
     }
 
-    /// Every program with its crate root, as cargo finds them; `has` tells which files there are.
-    pub(super) fn programs(&self, has: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    /// Every program with its crate root, as cargo finds them among all files of the source.
+    pub(super) fn programs(&self, files: &BTreeSet<&str>) -> Vec<(String, String)> {
         let root = |(name, path): &(String, Option<String>)| {
             let usual = [
                 (*name == self.package).then(|| MAIN.to_owned()),
                 Some(format!("src/bin/{name}.rs")),
                 Some(format!("src/bin/{name}/main.rs")),
             ];
-            let found = usual.into_iter().flatten().find(|path| has(path));
+            let found = usual.into_iter().flatten().find(|path| files.contains(path.as_str()));
             Some((name.clone(), path.clone().or(found)?))
         };
         let mut programs: Vec<_> = self.programs.iter().filter_map(root).collect();
-        if has(MAIN) && programs.iter().all(|(_, root)| root != MAIN) {
-            programs.push((self.package.clone(), MAIN.to_owned()));
-        }
+        let known: BTreeSet<_> =
+            programs.iter().flat_map(|(name, root)| [name.clone(), root.clone()]).collect();
+        let found = files.iter().filter(|_| self.finds_programs);
+        let found = found.filter_map(|path| Some((self.program_at(path)?, (*path).to_owned())));
+        programs
+            .extend(found.filter(|(name, root)| !known.contains(name) && !known.contains(root)));
         programs
     }
 
+    /// The name of the program whose crate root lies there, if cargo looks there.
+    fn program_at(&self, path: &str) -> Option<String> {
+        if path == MAIN {
+            return Some(self.package.clone());
+        }
+        let file = path.strip_prefix("src/bin/")?;
+        let name = file.strip_suffix("/main.rs").or_else(|| file.strip_suffix(".rs"))?;
+        (!name.contains('/')).then(|| name.to_owned())
+    }
+
     /// The program that `cargo run` would start: the one that is named so, or the only one.
-    pub(super) fn program(&self, has: impl Fn(&str) -> bool) -> Option<(String, String)> {
-        let mut programs = self.programs(has);
+    pub(super) fn program(&self, files: &BTreeSet<&str>) -> Option<(String, String)> {
+        let mut programs = self.programs(files);
         let wanted = self.default_run.as_ref();
         match programs.iter().position(|(name, _)| Some(name) == wanted) {
             Some(place) => Some(programs.swap_remove(place)),
             None => programs.pop().filter(|_| programs.is_empty()),
         }
     }
+}
+
+/// `./src/lib.rs` is `src/lib.rs`.
+fn plain(path: String) -> String {
+    path.split('/').filter(|part| *part != ".").collect::<Vec<_>>().join("/")
 }
 
 /// A header and the lines `key = value` below it, up to the next header.
@@ -120,9 +147,9 @@ struct Table<'a> {
     values: Vec<(String, &'a str)>,
 }
 
-impl Table<'_> {
-    fn text(&self, key: &str) -> Option<String> {
-        self.values.iter().find(|(name, _)| name == key).and_then(|(_, value)| quoted(value))
+impl<'a> Table<'a> {
+    fn value(&self, key: &str) -> Option<&'a str> {
+        self.values.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 }
 
@@ -196,10 +223,25 @@ mod tests {
                 vec!["price.rs", main],
                 Some(("price", "price.rs")),
             ),
+            (bin("price", "path = \"./src/./main.rs\""), vec![main], Some(("price", main))),
+            (String::new(), vec!["src/bin/a.rs"], Some(("a", "src/bin/a.rs"))),
+            (
+                String::new(),
+                vec!["src/bin/a/main.rs", "src/bin/a/b.rs"],
+                Some(("a", "src/bin/a/main.rs")),
+            ),
+            (String::new(), vec!["src/bin/a.rs", main], None),
+            ("autobins = false".to_owned(), vec!["src/bin/a.rs"], None),
+            (
+                "default-run = \"b\"".to_owned(),
+                vec!["src/bin/a.rs", "src/bin/b.rs", main],
+                Some(("b", "src/bin/b.rs")),
+            ),
+            (bin("a", ""), vec!["src/bin/a.rs"], Some(("a", "src/bin/a.rs"))),
         ];
         for (rest, files, expected) in cases {
             let manifest = Manifest::read(&format!("[package]\nname = \"shop\"\n{rest}")).unwrap();
-            let found = manifest.program(|path| files.contains(&path));
+            let found = manifest.program(&files.into_iter().collect());
             let expected = expected.map(|(name, root)| (name.to_owned(), root.to_owned()));
             assert_eq!(found, expected, "{rest}");
         }

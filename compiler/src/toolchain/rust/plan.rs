@@ -1,5 +1,7 @@
 //! Decides how a Rust source is built: library or program, which manifests, which command line.
 
+use std::collections::BTreeSet;
+
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
@@ -26,6 +28,8 @@ const MAIN_CRATE: &str = "apprun-main";
 const HANDLER: &str = "handler";
 /// Where the one crate root is looked for in a source without a manifest, first match first.
 const ENTRIES: [&str; 5] = ["handler.rs", "src/lib.rs", "src/main.rs", "lib.rs", "main.rs"];
+const LIBRARIES: [&str; 2] = ["src/lib.rs", "lib.rs"];
+const PROGRAMS: [&str; 2] = ["src/main.rs", "main.rs"];
 
 /// The author's crate, as far as the generated main has to know it.
 struct AuthorCrate {
@@ -168,7 +172,7 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
     })?;
     let library = source.get(&manifest.library);
     let has_handler = library.is_some_and(offers_handler);
-    let found = manifest.program(|path| source.get(path).is_some());
+    let found = manifest.program(&paths(source));
     let (program, entry) = match found.filter(|_| !has_handler) {
         Some((program, entry)) if has_main(&functions_of(source, &entry)) => (Some(program), entry),
         Some((_, entry)) if library.is_none() => return Err(no_main_in(source, &entry)),
@@ -179,6 +183,10 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
     Ok(AuthorCrate { name: manifest.package, manifest: None, program, handler })
 }
 
+fn paths(source: &SourceBundle) -> BTreeSet<&str> {
+    source.files().map(|(path, _)| path).collect()
+}
+
 fn no_main_in(source: &SourceBundle, entry: &str) -> Refusal {
     let message = "with an own Cargo.toml the handler belongs in src/lib.rs; a program has fn main";
     let place = handler_in(entry, functions_of(source, entry));
@@ -187,7 +195,7 @@ fn no_main_in(source: &SourceBundle, entry: &str) -> Refusal {
 }
 
 fn no_target(manifest: &Manifest, source: &SourceBundle) -> Refusal {
-    let several = !manifest.programs(|path| source.get(path).is_some()).is_empty();
+    let several = !manifest.programs(&paths(source)).is_empty();
     let message = match several {
         true => "several programs and no library: default-run in [package] says which to build",
         false => "neither src/lib.rs with a handler nor src/main.rs with fn main",
@@ -210,14 +218,20 @@ fn crate_without_manifest(source: &SourceBundle) -> Result<AuthorCrate, Refusal>
     })
 }
 
-/// The crate root: a usual name, or the only Rust file there is.
+/// The crate root: a library that offers a handler, a program, a usual name, or the only Rust file
+/// there is. Beside a program, `handler.rs` is a module of it.
 fn entry_of(source: &SourceBundle) -> Result<&str, Refusal> {
-    let code: Vec<_> =
-        source.files().map(|(path, _)| path).filter(|path| path.ends_with(".rs")).collect();
-    let usual = ENTRIES.iter().find_map(|entry| code.iter().find(|path| *path == entry));
+    let code: Vec<_> = source.files().filter(|(path, _)| path.ends_with(".rs")).collect();
+    let first = |names: &[&str], fits: fn(&[u8]) -> bool| {
+        let named = |name: &&str| code.iter().find(|(path, content)| path == name && fits(content));
+        names.iter().find_map(named).map(|(path, _)| *path)
+    };
+    let usual = first(&LIBRARIES, offers_handler)
+        .or_else(|| first(&PROGRAMS, |code| has_main(&scan::functions(code, Syntax::Rust))))
+        .or_else(|| first(&ENTRIES, |_| true));
     match (usual, code.as_slice()) {
         (Some(entry), _) => Ok(entry),
-        (None, [only]) => Ok(only),
+        (None, [(only, _)]) => Ok(only),
         (None, []) => Err(vec![Diagnostic::error("no Rust file in the source")]),
         (None, _) => {
             let message = format!("no crate root among the files: one of {}", ENTRIES.join(", "));
@@ -282,6 +296,21 @@ mod tests {
         assert!(manifest.contains("[[bin]]\nname = \"function\"\npath = \"handler.rs\""));
         assert!(plan.artifact_path.ends_with("release/function"));
         assert!(!plan.files.iter().any(|file| file.path.starts_with("main/")));
+    }
+
+    #[test]
+    fn the_crate_root_is_what_says_so_and_not_the_first_name() {
+        let (main, handler) = ("fn main() {}", "pub fn handler(n: u8) -> Result<u8, String> {}");
+        let module = format!("mod handler; {main}");
+        for (files, root) in [
+            ([("handler.rs", handler), ("main.rs", &module)], "main.rs"),
+            ([("src/lib.rs", "pub fn one() {}"), ("src/main.rs", main)], "src/main.rs"),
+            ([("src/lib.rs", handler), ("src/main.rs", main)], "src/lib.rs"),
+            ([("handler.rs", handler), ("lib.rs", "pub mod handler;")], "handler.rs"),
+        ] {
+            let manifest = generated(&planned(&files), "source/Cargo.toml");
+            assert!(manifest.contains(&format!("path = {root:?}")), "{manifest}");
+        }
     }
 
     #[test]

@@ -21,6 +21,10 @@ serde_json = \"1\"
 /// The crate root of a program, where nothing else is said.
 const MAIN: &str = "src/main.rs";
 
+/// What an author may say of how a handler is compiled. Not `panic`: the generated main tells of them.
+const PROFILE_KEYS: [&str; 5] =
+    ["opt-level", "lto", "codegen-units", "overflow-checks", "debug-assertions"];
+
 /// The crate name of a source without a manifest.
 pub(super) const DEFAULT_NAME: &str = "function";
 
@@ -33,12 +37,13 @@ pub(super) fn for_source(name: &str, kind: &str, entry: &str) -> String {
 }
 
 /// The manifest of the generated main; whatever the author's crate is called, it is `function` there.
-pub(super) fn for_main(name: &str, author_crate: &str) -> String {
+/// Cargo reads profiles from this one alone, so the author's comes along.
+pub(super) fn for_main(name: &str, author_crate: &str, profile: &str) -> String {
     format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [[bin]]\nname = {name:?}\npath = {MAIN_FILE:?}\n\n\
          [dependencies]\napprun_serve = {{ path = {SERVE:?} }}\n\
-         function = {{ path = \"../source\", package = {author_crate:?} }}\n\n[workspace]\n"
+         function = {{ path = \"../source\", package = {author_crate:?} }}\n\n[workspace]\n{profile}"
     )
 }
 
@@ -69,6 +74,8 @@ pub(super) struct Manifest {
     finds_programs: bool,
     /// `[package] default-run`.
     default_run: Option<String>,
+    /// What of `[profile.release]` a generated main takes over, as a table.
+    pub(super) profile: String,
 }
 
 impl Manifest {
@@ -90,6 +97,7 @@ impl Manifest {
             programs: programs.filter_map(program).collect(),
             finds_programs: of("[package]", "autobins").is_none_or(|it| !it.starts_with("false")),
             default_run: text("[package]", "default-run"),
+            profile: profile(&tables),
         })
     }
 
@@ -133,6 +141,19 @@ impl Manifest {
             None => programs.pop().filter(|_| programs.is_empty()),
         }
     }
+}
+
+fn profile(tables: &[Table<'_>]) -> String {
+    let release = tables.iter().filter(|it| it.header == "[profile.release]");
+    let values = release.flat_map(|it| &it.values);
+    let kept = values.filter_map(|(key, value)| {
+        let value = value.split('#').next().unwrap_or_default().trim();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '"' | '\'' | '-');
+        let is_kept = PROFILE_KEYS.contains(&key.as_str()) && value.chars().all(is_plain);
+        is_kept.then(|| format!("{key} = {value}\n"))
+    });
+    let kept: String = kept.collect();
+    if kept.is_empty() { kept } else { format!("\n[profile.release]\n{kept}") }
 }
 
 /// `./src/lib.rs` is `src/lib.rs`.
@@ -205,6 +226,19 @@ mod tests {
             let manifest = Manifest::read(&format!("[package]\nname = \"shop\"\n{rest}"));
             assert_eq!(manifest.unwrap().package, "shop");
         }
+    }
+
+    #[test]
+    fn the_release_profile_is_taken_over_as_far_as_it_may() {
+        let profile = |rest: &str| {
+            let text = format!("[package]\nname = \"shop\"\n{rest}");
+            Manifest::read(&text).unwrap().profile
+        };
+        let release = "[profile.dev]\nlto = true\n[ profile.release ]\nopt-level = \"z\" # small\n\
+                       panic = \"abort\"\nlto=true\ncodegen-units = [\n";
+        assert_eq!(profile(release), "\n[profile.release]\nopt-level = \"z\"\nlto = true\n");
+        assert_eq!(profile("[profile.release]\nstrip = false\n"), "");
+        assert!(for_main("m", "shop", &profile(release)).ends_with("lto = true\n"));
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct AuthorCrate {
     name: String,
     /// Generated, where the source has none.
     manifest: Option<InputFile>,
+    /// For the generated main.
+    profile: String,
     /// The program to build, where it brings one.
     program: Option<String>,
     handler: Option<(String, Function)>,
@@ -64,7 +66,7 @@ pub(crate) fn plan(
     let (folder, binary) = match author.program {
         Some(program) => ("source", program),
         None => {
-            files.extend(main_crate(MAIN_CRATE, &author.name));
+            files.extend(main_crate(MAIN_CRATE, &author.name, &author.profile));
             ("main", MAIN_CRATE.to_owned())
         }
     };
@@ -126,9 +128,9 @@ fn pins(
 }
 
 /// The generated crate.
-pub(super) fn main_crate(name: &str, author: &str) -> [InputFile; 2] {
+pub(super) fn main_crate(name: &str, author: &str, profile: &str) -> [InputFile; 2] {
     [
-        file("main/Cargo.toml", manifest::for_main(name, author)),
+        file("main/Cargo.toml", manifest::for_main(name, author, profile)),
         file(format!("main/{MAIN_FILE}"), MAIN),
     ]
 }
@@ -180,7 +182,8 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
         _ => (None, manifest.library),
     };
     let handler = handler_in(&entry, functions_of(source, &entry));
-    Ok(AuthorCrate { name: manifest.package, manifest: None, program, handler })
+    let Manifest { package: name, profile, .. } = manifest;
+    Ok(AuthorCrate { name, manifest: None, profile, program, handler })
 }
 
 fn paths(source: &SourceBundle) -> BTreeSet<&str> {
@@ -213,6 +216,7 @@ fn crate_without_manifest(source: &SourceBundle) -> Result<AuthorCrate, Refusal>
     Ok(AuthorCrate {
         name,
         manifest: Some(file("source/Cargo.toml", manifest)),
+        profile: String::new(),
         program,
         handler: handler_in(entry, functions),
     })

@@ -190,7 +190,7 @@ fn example(kind: &str, code: &str) -> Vec<InputFile> {
         file("source/handler.rs", code),
         file(".cargo/config.toml", manifest::cargo_config()),
     ];
-    files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE));
+    files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE, ""));
     files
 }
 

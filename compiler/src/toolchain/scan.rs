@@ -38,8 +38,10 @@ pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
     let mut found = Vec::new();
     let mut places = Places { code: &code, at: 0, line: 1, line_start: 0 };
     at_top_level(&code, |word, next| {
-        (word == syntax.keyword()).then(|| {
-            let (function, end) = function_after(&code, next, &mut places);
+        let is_function = word == syntax.keyword();
+        let is_variable = syntax == Syntax::Go && word == b"var";
+        (is_function || is_variable).then(|| {
+            let (function, end) = function_after(&code, next, is_variable, &mut places);
             found.extend(function);
             end
         })
@@ -97,22 +99,33 @@ pub(crate) fn go_package(source: &[u8]) -> Option<String> {
     if name.is_empty() { None } else { Some(String::from_utf8_lossy(name).into_owned()) }
 }
 
-/// A function and where its parameters end; none for methods, `fn` types and everything else without
-/// a name.
+/// A function and where its parameters end; none for methods, `fn` types, other variables and
+/// everything else without a name.
 fn function_after(
     code: &[u8],
     after_keyword: usize,
+    is_variable: bool,
     places: &mut Places<'_>,
 ) -> (Option<Function>, usize) {
     let start = skip_blanks(code, after_keyword);
     let name = word_at(code, start);
-    if name.is_empty() {
-        return (None, start);
-    }
+    let after_name = start + name.len();
+    let from = if is_variable { after_func(code, after_name) } else { Some(after_name) };
+    let Some(from) = from.filter(|_| !name.is_empty()) else { return (None, after_name) };
     let (line, column) = places.of(start);
-    let (parameters, end) = parameters(code, start + name.len());
+    let (parameters, end) = parameters(code, from);
     let name = String::from_utf8_lossy(name).into_owned();
     (Some(Function { name, line, column, parameters }), end)
+}
+
+/// The place behind `func` in Go's `var Handler = func(…)` or `var Handler func(…)`.
+fn after_func(code: &[u8], after_name: usize) -> Option<usize> {
+    let mut at = skip_blanks(code, after_name);
+    if code.get(at) == Some(&b'=') {
+        at = skip_blanks(code, at + 1);
+    }
+    let func = Syntax::Go.keyword();
+    (word_at(code, at) == func).then_some(at + func.len())
 }
 
 /// Tells line and column of places that are asked for in their order: no byte is counted twice.
@@ -305,9 +318,10 @@ mod tests {
                 inner := func(x int) {}
             }
             func Generic[K comparable](k K) {}
+            var Variable = func(a, b int) {}; var Typed func(int) = nil; var other = f(func(a int) {})
             func main() {}
         "#;
-        let expected = [("Handler", 2), ("Generic", 1), ("main", 0)];
+        let expected = [("Handler", 2), ("Generic", 1), ("Variable", 2), ("Typed", 1), ("main", 0)];
         assert_eq!(found(source, Syntax::Go), expected.map(|(name, n)| (name.to_owned(), n)));
     }
 

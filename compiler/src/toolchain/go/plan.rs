@@ -6,7 +6,7 @@ use shared::domain::{Diagnostic, SourceBundle};
 use super::{constraint, discover::GoVersion, layout, sum};
 use crate::{
     dependencies::{Dependency, Fetches, GoModule, PROXY_DIR},
-    plan::{BuildPlan, Refusal, env, file},
+    plan::{BuildPlan, Refusal, env, file, refuse_folder},
     toolchain::{
         Language,
         scan::{self, Function, Syntax},
@@ -49,6 +49,7 @@ pub(crate) fn plan(
     fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
     refuse_reserved_names(source)?;
+    refuse_folder(source, "go.mod")?;
     let package = root_package(source, version.minor)?;
     let mut files: Vec<_> =
         source.files().map(|(path, content)| file(format!("source/{path}"), content)).collect();
@@ -316,7 +317,9 @@ mod tests {
             |files: &[(&str, &str)]| plan(&bundle(files), 21, GO, Fetches::default()).unwrap_err();
         assert!(refused(&[("sub/a.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("a_test.go", "package a")])[0].message.contains("no Go file"));
-        assert!(refused(&[("apprun_main.go", "")])[0].message.contains("rename"));
+        for path in ["apprun_main.go", "apprun_stdout/a.txt", "go.mod/a.txt"] {
+            assert!(refused(&[(path, ""), ("a.go", "package a")])[0].message.contains("rename"));
+        }
         let broken = refused(&[("a.go", "package a"), ("go.mod", "go 1.21")]);
         assert_eq!(broken[0].file.as_deref(), Some("go.mod"));
     }

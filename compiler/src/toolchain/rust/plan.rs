@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     dependencies::{Dependency, Fetches},
-    plan::{BuildPlan, Refusal, env, file},
+    plan::{BuildPlan, Refusal, env, file, refuse_folder},
     toolchain::{
         Language,
         scan::{self, Function, Syntax},
@@ -48,6 +48,7 @@ pub(crate) fn plan(
     toolchain: &str,
     fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
+    refuse_folder(source, "Cargo.toml")?;
     let author = match source.get("Cargo.toml") {
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
@@ -335,6 +336,8 @@ mod tests {
         let refused = |files: &[(&str, &str)]| plan(files).unwrap_err();
         assert!(refused(&[("a.txt", "")])[0].message.contains("no Rust file"));
         assert!(refused(&[("a.rs", ""), ("b.rs", "")])[0].message.contains("no crate root"));
+        let clash = refused(&[("Cargo.toml/a.txt", ""), ("lib.rs", "")]);
+        assert_eq!(clash[0].file.as_deref(), Some("Cargo.toml/a.txt"));
         let nameless = refused(&[("Cargo.toml", "[workspace]"), ("src/lib.rs", "")]);
         assert_eq!(nameless[0].file.as_deref(), Some("Cargo.toml"));
         assert!(plan(&[("only.rs", "")]).is_ok());

@@ -134,6 +134,34 @@ async fn a_server_in_trouble_is_our_trouble_and_the_job_is_tried_again() {
     assert!(matches!(error, FetchError::Http { .. }), "{error:?}");
 }
 
+/// Answers every request, after some time.
+async fn slow_server(delay: Duration) -> Location {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                tokio::time::sleep(delay).await;
+                let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi";
+                let _ = stream.write_all(answer).await;
+            });
+        }
+    });
+    Location::Url(format!("http://{address}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_slow_answers_cost_no_more_than_the_deadline_of_all() {
+    let slow = slow_server(REQUEST_DEADLINE / 2).await;
+    let needs = |count: usize| (0..count).map(|n| module(&format!("a.b/m{n}"))).collect::<Vec<_>>();
+    let few = fetcher(&slow, &[]).fetch(&needs(2 * REQUESTS_AT_ONCE)).await.unwrap();
+    assert_eq!(few.total_bytes(), 2 * REQUESTS_AT_ONCE * "hi".len());
+    let many = fetcher(&slow, &[]).fetch(&needs(100)).await;
+    assert!(matches!(many, Err(FetchError::TooSlow)), "{many:?}");
+}
+
 #[test]
 fn download_addresses_follow_the_registrys_template() {
     let Dependency::Crate(wanted) = package("serde", b"x") else { unreachable!("made so") };

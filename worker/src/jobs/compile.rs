@@ -156,7 +156,11 @@ async fn build(
     key: ArtifactKey,
     stop: &CancellationToken,
 ) -> Result<FinishedBuild, JobError> {
-    let fetched = match builder.fetcher.fetch(plan.needs()).await {
+    let fetched = tokio::select! {
+        fetched = builder.fetcher.fetch(plan.needs()) => fetched,
+        () = stop.cancelled() => return Ok(cancelled()),
+    };
+    let fetched = match fetched {
         Err(FetchError::Refused(message)) => return Ok(unfetched(message)),
         fetched => fetched?,
     };

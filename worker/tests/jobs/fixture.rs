@@ -9,7 +9,7 @@ use compiler::Places;
 use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
-    config::{FetchSettings, Retention, Secret},
+    config::{FetchSettings, Location, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
         NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime,
@@ -171,6 +171,13 @@ impl Fixture {
         RunningWorker::start(options).await
     }
 
+    /// A worker that gets Go modules from there.
+    pub(crate) async fn start_worker_with_proxy(&self, proxy: Location) -> RunningWorker {
+        let mut options = self.options(self.database.url(), "test", Duration::from_secs(1)).await;
+        options.builder.fetch.go_proxy = Some(proxy);
+        RunningWorker::start(options).await
+    }
+
     async fn options(&self, url: &str, name: &str, grace: Duration) -> Options {
         Options {
             db: Db::connect(url, 8).await.unwrap(),
@@ -241,6 +248,25 @@ impl Fixture {
         let runtime = if source.starts_with("package") { "go1.21" } else { "rust" };
         let runtime: Runtime = runtime.parse().unwrap();
         let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
+        let source = SourceBundle::from_text(runtime, source, limits).unwrap();
+        self.create_from(&source, runtime, secrets, change).await
+    }
+
+    /// A Go function of several files.
+    pub(crate) async fn create_go(&self, files: &[(&str, &str)]) -> FunctionId {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
+        let source = SourceBundle::from_files(files, limits).unwrap();
+        self.create_from(&source, Runtime::Go { minor: 21 }, &[], |_| {}).await
+    }
+
+    async fn create_from(
+        &self,
+        source: &SourceBundle,
+        runtime: Runtime,
+        secrets: &[(&str, &str)],
+        change: impl FnOnce(&mut VersionSettings),
+    ) -> FunctionId {
         let id = FunctionId::new();
         let seal = |(name, value): &(&str, &str)| {
             (name.parse().unwrap(), secret_keys().seal(id, name, &Secret::new(*value)))
@@ -267,7 +293,7 @@ impl Fixture {
                 set: secrets.iter().map(seal).collect(),
                 removed: Vec::new(),
             },
-            source: &SourceBundle::from_text(runtime, source, limits).unwrap(),
+            source,
         };
         let mut tx = self.db.begin().await.unwrap();
         deploy::create(&mut tx, self.actor, RequestId::new().into(), &new).await.unwrap().unwrap();

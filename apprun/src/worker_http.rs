@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use compiler::Toolchains;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -18,7 +19,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use shared::{metrics, metrics::Metrics, store::Db};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::wiring::VERSION;
@@ -38,8 +39,17 @@ pub(crate) struct WorkerHttp {
     pub(crate) started_at: Instant,
     /// Cancelled while the worker finishes what runs and takes nothing new.
     pub(crate) draining: CancellationToken,
-    /// Set once jobs are taken: the layers of isolation that the operator allowed to be missing.
-    pub(crate) degraded: Arc<OnceLock<Vec<String>>>,
+    /// Set once jobs are taken.
+    pub(crate) started: Arc<OnceLock<Started>>,
+}
+
+/// What a worker says of itself once it takes jobs.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// The layers of isolation that the operator allowed to be missing.
+    pub(crate) degraded: Vec<String>,
+    /// What it builds with; made ready beside the calls.
+    pub(crate) toolchains: watch::Receiver<Toolchains>,
 }
 
 impl WorkerHttp {
@@ -92,6 +102,8 @@ impl WorkerHttp {
     /// Whoever restarts processes asks this; a database that is away is no reason to.
     async fn health(&self) -> Value {
         let latency = self.ping().await;
+        let toolchains = self.started.get().map(|started| started.toolchains.borrow().clone());
+        let toolchains = toolchains.unwrap_or_default();
         json!({
             "status": if latency.is_some() { "ok" } else { "degraded" },
             "version": VERSION,
@@ -100,11 +112,13 @@ impl WorkerHttp {
                 "status": if latency.is_some() { "ok" } else { "failed" },
                 "latency_ms": latency.map(|latency| latency.as_secs_f64() * 1000.0),
             } },
+            "toolchains": toolchains.installed(),
+            "unusable_toolchains": toolchains.unusable(),
         })
     }
 
     async fn ready(&self) -> Response<Full<Bytes>> {
-        let degraded = self.degraded.get();
+        let degraded = self.started.get().map(|started| &started.degraded);
         let trouble = if degraded.is_none() {
             Some("starting")
         } else if self.draining.is_cancelled() {
@@ -142,6 +156,7 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
 
 #[cfg(test)]
 mod tests {
+    use compiler::Places;
     use http_body_util::BodyExt;
     use test_support::TestDatabase;
 
@@ -149,14 +164,17 @@ mod tests {
 
     /// A worker that has started, lacks these layers, and has this database.
     async fn worker(database: &TestDatabase, lacking: &[&str]) -> WorkerHttp {
-        let degraded = OnceLock::new();
-        degraded.set(lacking.iter().copied().map(str::to_owned).collect()).unwrap();
+        let started = OnceLock::new();
+        let degraded = lacking.iter().copied().map(str::to_owned).collect();
+        let toolchains = Toolchains::discover(&Places::from_environment()).await;
+        let (_, toolchains) = watch::channel(toolchains);
+        started.set(Started { degraded, toolchains }).unwrap();
         WorkerHttp {
             db: Db::connect(database.url(), 2).await.unwrap(),
             metrics: Metrics::new(VERSION),
             started_at: Instant::now(),
             draining: CancellationToken::new(),
-            degraded: Arc::new(degraded),
+            started: Arc::new(started),
         }
     }
 
@@ -175,7 +193,7 @@ mod tests {
         worker.draining.cancel();
         assert_eq!(readiness(&worker).await.0, 503);
         assert_eq!(readiness(&worker).await.1["status"], "draining");
-        worker.degraded = Arc::default();
+        worker.started = Arc::default();
         let starting = json!({ "status": "starting", "degraded": null });
         assert_eq!(readiness(&worker).await, (503, starting), "it was stopped while it started");
     }
@@ -187,6 +205,18 @@ mod tests {
         let degraded = json!({ "status": "degraded", "degraded": ["cpu"] });
         assert_eq!(readiness(&worker).await, (503, degraded));
         assert_eq!(worker.health().await["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn a_worker_tells_what_it_builds_with() {
+        let database = TestDatabase::create().await;
+        let mut worker = worker(&database, &[]).await;
+        let health = worker.health().await;
+        let versions = health["toolchains"].as_array().unwrap().iter().map(|it| &it["language"]);
+        assert_eq!(versions.collect::<Vec<_>>(), ["go", "rust"], "{health}");
+        assert!(health["unusable_toolchains"].is_array(), "{health}");
+        worker.started = Arc::default();
+        assert_eq!(worker.health().await["toolchains"], json!([]), "it still starts");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use compiler::{BuildLimits, BuildOutcome, Compiler, Fetches, Places, Toolchains};
+use compiler::{BuildLimits, BuildOutcome, Compiler, Fetched, Fetches, Places, Toolchains};
 use sandbox::{Conditions, Options, Sandbox, Tool, run_tool};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ async fn run() -> Result<(), Failure> {
         Fetches::default(),
         &Conditions::default(),
     )
-    .await?;
+    .await;
     println!("{:<34}{:>8.0}", "warm-up of both, once per machine", millis(started.elapsed()));
     let options = Options { slots: 2, primed: 0, ..Options::new(compiler.image()) };
     let builds = Sandbox::start(options).await?;
@@ -96,7 +96,7 @@ impl Ours {
         let started = Instant::now();
         let plan = self.compiler.plan(runtime, &source).map_err(|failure| failure.message)?;
         let (limits, cancel) = (BuildLimits::default(), CancellationToken::new());
-        match self.compiler.build(&self.builds, &plan, Vec::new(), limits, &cancel).await? {
+        match self.compiler.build(&self.builds, &plan, Fetched::default(), limits, &cancel).await? {
             BuildOutcome::Built(_) => Ok(started.elapsed()),
             BuildOutcome::Failed(failure) => Err(failure.message.into()),
         }

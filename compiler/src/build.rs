@@ -6,7 +6,7 @@ use std::{
 };
 
 use sandbox::{
-    Collect, Ended, Executable, InputFile, KillReason, Limits, Outcome, Program, RunError, Sandbox,
+    Collect, Ended, Executable, KillReason, Limits, Outcome, Program, RunError, Sandbox,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use shared::domain::{Diagnostic, Severity};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dependencies::Fetched,
     elf,
     log::BuildLog,
     plan::BuildPlan,
@@ -174,6 +175,9 @@ pub enum BuildError {
     /// The sandbox could not carry out the run.
     #[error("run the compiler")]
     Run(#[from] RunError),
+    /// A warm cache has lost what it holds for builds.
+    #[error("read the offered crates")]
+    Offered(#[source] io::Error),
     /// The finished binary could not be read.
     #[error("read the compiled binary")]
     Read(#[source] io::Error),
@@ -182,7 +186,7 @@ pub enum BuildError {
 /// Runs a plan to its end.
 pub(crate) async fn run(
     plan: &BuildPlan,
-    fetched: Vec<InputFile>,
+    fetched: Fetched,
     sandbox: &Sandbox,
     limits: BuildLimits,
     cancel: &CancellationToken,
@@ -192,7 +196,7 @@ pub(crate) async fn run(
         args: plan.args.clone(),
         env: plan.env.clone(),
         stdin: Vec::new(),
-        files: plan.files.iter().cloned().chain(fetched).collect(),
+        files: plan.files.iter().cloned().chain(fetched.into_files()).collect(),
         collect: Some(Collect {
             path: plan.artifact_path.clone(),
             max_bytes: limits.artifact_bytes,
@@ -261,9 +265,16 @@ fn verdict(
 /// A compiler or build script that reached the limit; the sandbox sees only the end of the command
 /// that had started it.
 fn ran_out_of_disk(log: &str) -> bool {
-    ["(signal: 25", "file size limit exceeded", "(os error 28)", "no space left on device"]
-        .iter()
-        .any(|sign| log.contains(sign))
+    const SIGNS: [&str; 4] =
+        ["(signal: 25", "file size limit exceeded", "(os error 28)", "no space left on device"];
+    let says_so = |line: &str| SIGNS.iter().any(|sign| line.contains(sign));
+    log.lines().any(|line| says_so(line) && !is_quoted(line))
+}
+
+/// `3 | let text = "no space left on device";`: the author's own words, below a message of rustc.
+fn is_quoted(line: &str) -> bool {
+    let numbered = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+    numbered.trim_start().starts_with('|')
 }
 
 fn verified(binary: Option<Vec<u8>>, max_bytes: u64) -> Result<Artifact, String> {
@@ -319,5 +330,20 @@ fn limit_reached(kill: KillReason, limits: BuildLimits) -> (FailureReason, Strin
             "the build made a system call that no compiler makes".into(),
         ),
         KillReason::Cancelled => (FailureReason::Cancelled, "the build was cancelled".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_source_that_speaks_of_one() {
+        assert!(ran_out_of_disk("error: failed to write x: No space left on device (os error 28)"));
+        assert!(ran_out_of_disk("compile: writing output: no space left on device"));
+        assert!(!ran_out_of_disk(
+            "error: mismatched types\n 12 | f(\"no space left on device\")\n"
+        ));
+        assert!(!ran_out_of_disk("   | ^ \"(os error 28)\""));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::{Conditions, Ended, Image, InputFile, Profile, Sandbox, StartError, ToolError};
+use sandbox::{Conditions, Ended, Image, Profile, Sandbox, StartError, ToolError};
 use sha2::{Digest, Sha256};
 use shared::domain::{Runtime, SourceBundle};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     build::{self, BuildError, BuildFailure, BuildLimits, BuildOutcome, FailureReason},
     cache,
-    dependencies::Fetches,
+    dependencies::{Fetched, Fetches},
     log::BuildLog,
     plan::{BuildPlan, Refusal},
-    toolchain::{Toolchains, go, rust},
+    toolchain::{Language, Toolchains, go, rust},
 };
 
 /// Compiles with what is installed, warm from the first build on.
@@ -31,28 +31,29 @@ pub struct Compiler {
 impl Compiler {
     /// Makes the caches of the toolchains below `cache_dir` where they are missing (about half a
     /// minute for both, once per toolchain version and machine). Safe in several processes at once;
-    /// a cut-off attempt leaves nothing that counts. When the crates offered to Rust functions cannot
-    /// be fetched, Rust is passed over, and `toolchains` says so. `fetches` are the dependencies that
-    /// `build` will be given. Filling a cache takes a sandbox, which has these conditions.
+    /// a cut-off attempt leaves nothing that counts. A toolchain whose cache cannot be made, for want
+    /// of a registry perhaps, is passed over, and `toolchains` says so: the other one still builds.
+    /// `fetches` are the dependencies that `build` will be given. Filling a cache takes a sandbox,
+    /// which has these conditions.
     pub async fn prepare(
         mut toolchains: Toolchains,
         cache_dir: &Path,
         fetches: Fetches,
         conditions: &Conditions,
-    ) -> Result<Self, PrepareError> {
-        let (go_cache, rust_cache) = tokio::join!(
+    ) -> Self {
+        let (go, rust) = tokio::join!(
             go_cache(&toolchains, cache_dir, conditions),
             rust_cache(&toolchains, cache_dir, conditions)
         );
-        let rust_cache = match rust_cache {
-            // A machine without a way to the registry still builds Go.
-            Err(error @ PrepareError::FetchCrates { .. }) => {
-                toolchains.pass_over_rust(format!("failed to {error}"));
+        let mut or_pass_over = |language, cache: Result<_, PrepareError>| {
+            cache.unwrap_or_else(|trouble| {
+                toolchains.pass_over(language, &trouble);
                 None
-            }
-            other => other?,
+            })
         };
-        Ok(Self { toolchains, go_cache: go_cache?, rust_cache, fetches })
+        let go_cache = or_pass_over(Language::Go, go);
+        let rust_cache = or_pass_over(Language::Rust, rust);
+        Self { toolchains, go_cache, rust_cache, fetches }
     }
 
     /// What the sandbox for builds must show: toolchains and warm caches, read-only, nothing else.
@@ -82,7 +83,7 @@ impl Compiler {
     pub fn plan(&self, runtime: Runtime, source: &SourceBundle) -> Result<BuildPlan, BuildFailure> {
         let planned = match (runtime, &self.toolchains.go, &self.toolchains.rust) {
             (Runtime::Go { minor }, Some(go), _) if go.version.minor >= minor => {
-                go::plan(source, minor, &format!("{} linux/amd64", go.version), self.fetches)
+                go::plan(source, minor, go.version, self.fetches)
             }
             (Runtime::Rust, _, Some(rust)) => rust::plan(source, &rust.version, self.fetches),
             _ => return Err(self.no_toolchain(runtime)),
@@ -96,10 +97,13 @@ impl Compiler {
         &self,
         sandbox: &Sandbox,
         plan: &BuildPlan,
-        fetched: Vec<InputFile>,
+        mut fetched: Fetched,
         limits: BuildLimits,
         cancel: &CancellationToken,
     ) -> Result<BuildOutcome, BuildError> {
+        if let Some(cache) = self.rust_cache.as_deref().filter(|_| plan.joins_offered) {
+            rust::join_offered(cache, &mut fetched).await.map_err(BuildError::Offered)?;
+        }
         build::run(plan, fetched, sandbox, limits, cancel).await
     }
 
@@ -157,7 +161,7 @@ fn cache_name(language: &str, identity: &str, inputs: Vec<String>) -> String {
 
 /// Failed to make a compiler ready.
 #[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
+pub(crate) enum PrepareError {
     /// A directory or file of the cache.
     #[error("write the compiler cache at {path:?}")]
     Cache {

@@ -2,6 +2,8 @@
 //! caller: this room knows no network. What was fetched is checked again where it is used: crates by
 //! their checksum here and in cargo, modules by go against `go.sum`, both inside the sandbox.
 
+use std::collections::BTreeMap;
+
 use sandbox::InputFile;
 use sha2::{Digest, Sha256};
 
@@ -57,11 +59,6 @@ impl GoModule {
         let kind = if self.with_code { "zip" } else { "mod" };
         format!("{}/@v/{}.{kind}", escaped(&self.path), escaped(&self.version))
     }
-
-    /// The file where the build's own proxy finds it.
-    pub fn into_input(self, content: Vec<u8>) -> InputFile {
-        file(format!("{PROXY_DIR}/{}", self.proxy_path()), content)
-    }
 }
 
 impl Crate {
@@ -89,13 +86,39 @@ impl Crate {
     pub fn is(&self, archive: &[u8]) -> bool {
         Sha256::digest(archive).as_slice() == self.sha256
     }
+}
 
-    /// Both files where the build's own registry finds them.
-    pub fn into_inputs(self, index_line: &str, archive: Vec<u8>) -> [InputFile; 2] {
-        [
-            file(format!("{REGISTRY_DIR}/index/{}", self.index_path()), format!("{index_line}\n")),
-            file(format!("{REGISTRY_DIR}/{}-{}.crate", self.name, self.version), archive),
-        ]
+/// What was fetched for one build, as the files that its own proxy and registry are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// By path below `/work`.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Fetched {
+    /// A module's file, as the proxy gave it.
+    pub fn add_module(&mut self, module: &GoModule, content: Vec<u8>) {
+        self.files.insert(format!("{PROXY_DIR}/{}", module.proxy_path()), content);
+    }
+
+    /// A crate's archive, and what the registry's index says of it. All versions of a crate share one
+    /// file of the index.
+    pub fn add_crate(&mut self, wanted: &Crate, index_line: &str, archive: Vec<u8>) {
+        let Crate { name, version, .. } = wanted;
+        let index = format!("{REGISTRY_DIR}/index/{}", wanted.index_path());
+        let lines = self.files.entry(index).or_default();
+        lines.extend_from_slice(index_line.as_bytes());
+        lines.push(b'\n');
+        self.files.insert(format!("{REGISTRY_DIR}/{name}-{version}.crate"), archive);
+    }
+
+    /// Of all files together.
+    pub fn total_bytes(&self) -> usize {
+        self.files.values().map(Vec::len).sum()
+    }
+
+    pub(crate) fn into_files(self) -> impl Iterator<Item = InputFile> {
+        self.files.into_iter().map(|(path, content)| file(path, content))
     }
 }
 
@@ -144,6 +167,22 @@ mod tests {
             ["a", "ab", "abc", "Serde"].map(named),
             ["1/a", "2/ab", "3/a/abc", "se/rd/serde"]
         );
+    }
+
+    #[test]
+    fn the_versions_of_a_crate_share_one_file_of_the_index() {
+        let mut fetched = Fetched::default();
+        for version in ["0.1.0", "0.2.0"] {
+            let wanted = Crate { name: "abcd".into(), version: version.into(), sha256: [1; 32] };
+            fetched.add_crate(&wanted, &format!("line of {version}"), version.into());
+        }
+        let files: Vec<_> = fetched.into_files().map(|file| (file.path, file.content)).collect();
+        let expected = [
+            ("registry/abcd-0.1.0.crate", "0.1.0"),
+            ("registry/abcd-0.2.0.crate", "0.2.0"),
+            ("registry/index/ab/cd/abcd", "line of 0.1.0\nline of 0.2.0\n"),
+        ];
+        assert_eq!(files, expected.map(|(path, text)| (path.to_owned(), text.into())));
     }
 
     #[test]

@@ -18,8 +18,9 @@ mod warm;
 pub use build::{
     Artifact, BuildError, BuildFailure, BuildLimits, BuildOutcome, Built, FailureReason,
 };
-pub use compiler::{Compiler, PrepareError};
-pub use dependencies::{Crate, Dependency, Fetches, GoModule};
+pub use compiler::Compiler;
+pub(crate) use compiler::PrepareError;
+pub use dependencies::{Crate, Dependency, Fetched, Fetches, GoModule};
 pub use log::BuildLog;
 pub use plan::{ArtifactKey, BuildPlan};
 pub use protocol::{FunctionResult, interpret};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sandbox::InputFile;
 use sha2::{Digest, Sha256};
-use shared::domain::Diagnostic;
+use shared::domain::{Diagnostic, SourceBundle};
 
 use crate::{
     dependencies::Dependency,
@@ -29,6 +29,8 @@ pub struct BuildPlan {
     pub(crate) prepared: &'static [&'static str],
     /// What has to be fetched first. Not part of the key: the files that pin it are.
     pub(crate) needs: Vec<Dependency>,
+    /// The crates offered to Rust functions are put beside those.
+    pub(crate) joins_offered: bool,
     /// The handler as it was found, for messages about its signature.
     pub(crate) handler: Option<(String, Function)>,
 }
@@ -78,6 +80,18 @@ impl BuildPlan {
 
 /// A source that cannot be planned, in the words of a compiler.
 pub(crate) type Refusal = Vec<Diagnostic>;
+
+/// Where a file is generated if the author has none, there must be no folder either.
+pub(crate) fn refuse_folder(source: &SourceBundle, name: &str) -> Result<(), Refusal> {
+    let is_in_it = |path: &str| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    match source.files().find(|(path, _)| is_in_it(path)) {
+        Some((path, _)) => {
+            let message = format!("{name} is the name of a file, not of a folder: rename it");
+            Err(vec![Diagnostic::error(message).at(path, 1, 1)])
+        }
+        None => Ok(()),
+    }
+}
 
 /// A generated or given text as a file below `/work`.
 pub(crate) fn file(path: impl Into<String>, content: impl Into<Vec<u8>>) -> InputFile {

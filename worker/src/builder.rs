@@ -1,9 +1,9 @@
 //! What builds need: a compiler with warm caches and a sandbox that shows its toolchains. Made
 //! ready beside the calls, because warming up takes half a minute on a new machine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use compiler::{Compiler, Places, PrepareError, Toolchains};
+use compiler::{Compiler, Fetches, Places, Toolchains};
 use sandbox::{Conditions, Sandbox};
 use shared::config::FetchSettings;
 
@@ -12,9 +12,6 @@ use crate::fetch::Fetcher;
 /// Why no builds can be done here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuilderError {
-    /// The caches.
-    #[error("failed to make the compilers ready")]
-    Prepare(#[from] PrepareError),
     /// What speaks to registries.
     #[error("failed to make the fetching of dependencies ready")]
     Fetch(#[from] reqwest::Error),
@@ -39,22 +36,34 @@ pub struct BuilderOptions {
 /// A compiler, the sandbox that fits it, and what gets dependencies.
 pub(crate) struct Builder {
     pub(crate) fetcher: Fetcher,
-    pub(crate) compiler: Compiler,
+    pub(crate) compiler: Arc<Compiler>,
     pub(crate) sandbox: Sandbox,
 }
 
 impl Builder {
-    pub(crate) async fn make_ready(
+    /// Makes the compilers ready that can be.
+    pub(crate) async fn prepare(
         options: &BuilderOptions,
         toolchains: Toolchains,
         conditions: &Conditions,
-    ) -> Result<Self, BuilderError> {
-        for reason in toolchains.unusable() {
+    ) -> Compiler {
+        let fetches = Fetches {
+            go_modules: options.fetch.go_proxy.is_some(),
+            crates: options.fetch.cargo_registry.is_some(),
+        };
+        let compiler = Compiler::prepare(toolchains, &options.cache_dir, fetches, conditions).await;
+        for reason in compiler.toolchains().unusable() {
             tracing::warn!(reason, "a toolchain cannot be used");
         }
+        compiler
+    }
+
+    pub(crate) async fn open(
+        options: &BuilderOptions,
+        compiler: Compiler,
+        conditions: &Conditions,
+    ) -> Result<Self, BuilderError> {
         let fetcher = Fetcher::new(options.fetch.clone())?;
-        let compiler =
-            Compiler::prepare(toolchains, &options.cache_dir, fetcher.offers(), conditions).await?;
         let sandbox = Sandbox::start(sandbox::Options {
             slots: options.slots as usize,
             // A build takes far longer than making a slot for it.
@@ -64,6 +73,6 @@ impl Builder {
         })
         .await?;
         tracing::info!(toolchains = %compiler.toolchains(), "ready to build");
-        Ok(Self { fetcher, compiler, sandbox })
+        Ok(Self { fetcher, compiler: Arc::new(compiler), sandbox })
     }
 }

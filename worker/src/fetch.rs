@@ -4,18 +4,22 @@
 //! This step runs no program and unpacks nothing: it asks for files by name and hands them to the
 //! sandbox, where go and cargo check them against the author's pins and build without any network.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, panic::resume_unwind, path::PathBuf, sync::Arc, time::Duration};
 
-use compiler::{Crate, Dependency, Fetches, GoModule};
+use compiler::{Crate, Dependency, Fetched, GoModule};
 use reqwest::{Client, StatusCode};
-use sandbox::InputFile;
 use shared::config::{FetchSettings, Location};
+use tokio::task::JoinSet;
 
 /// Of one build, all together: they are held in memory on their way into the sandbox.
 const MAX_TOTAL_BYTES: usize = 256 << 20;
 /// Module archives of this size exist; larger ones are data, not code.
 const MAX_FILE_BYTES: usize = 64 << 20;
 const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+/// Of one build, all together: it holds a slot meanwhile.
+const FETCH_DEADLINE: Duration = Duration::from_secs(300);
+/// Of one build: a source may name hundreds of small files, and a registry is not only there for it.
+const REQUESTS_AT_ONCE: usize = 4;
 /// A registry that redirects more often goes in circles.
 const MAX_REDIRECTS: usize = 5;
 
@@ -40,8 +44,17 @@ pub(crate) enum FetchError {
         #[source]
         source: io::Error,
     },
+    #[error("failed to fetch the dependencies within {} s", FETCH_DEADLINE.as_secs())]
+    TooSlow,
     #[error("failed to understand {0}: it is no registry's config.json")]
     NoRegistry(String),
+}
+
+/// One dependency, and what was fetched for it.
+enum Found {
+    Module(GoModule, Vec<u8>),
+    /// With the line of the index, and the archive.
+    Crate(Crate, String, Vec<u8>),
 }
 
 /// Where dependencies come from.
@@ -61,39 +74,50 @@ impl Fetcher {
         Ok(Self { settings, client })
     }
 
-    pub(crate) fn offers(&self) -> Fetches {
-        Fetches {
-            go_modules: self.settings.go_proxy.is_some(),
-            crates: self.settings.cargo_registry.is_some(),
-        }
+    /// What a build needs, within one deadline for all of it.
+    pub(crate) async fn fetch(&self, needs: &[Dependency]) -> Result<Fetched, FetchError> {
+        let all = self.fetch_all(needs);
+        tokio::time::timeout(FETCH_DEADLINE, all).await.map_err(|_| FetchError::TooSlow)?
     }
 
-    /// The files that a build needs, where it looks for them.
-    pub(crate) async fn fetch(&self, needs: &[Dependency]) -> Result<Vec<InputFile>, FetchError> {
-        let mut files = Vec::new();
-        let mut download = None;
-        for need in needs {
-            match need {
-                Dependency::GoModule(module) => files.push(self.module(module).await?),
-                Dependency::Crate(wanted) => {
-                    if download.is_none() {
-                        download = Some(self.download_template().await?);
-                    }
-                    let template = download.as_deref().unwrap_or_default();
-                    files.extend(self.package(wanted, template).await?);
-                }
+    async fn fetch_all(&self, needs: &[Dependency]) -> Result<Fetched, FetchError> {
+        let has_crates = needs.iter().any(|need| matches!(need, Dependency::Crate(_)));
+        let template = if has_crates { self.download_template().await? } else { String::new() };
+        let template: Arc<str> = template.into();
+        let (mut waiting, mut under_way) = (needs.iter().cloned(), JoinSet::new());
+        let mut fetched = Fetched::default();
+        loop {
+            let free = REQUESTS_AT_ONCE - under_way.len();
+            for need in waiting.by_ref().take(free) {
+                under_way.spawn(self.clone().fetch_one(need, template.clone()));
             }
-            let total: usize = files.iter().map(|file| file.content.len()).sum();
-            if total > MAX_TOTAL_BYTES {
+            let Some(found) = under_way.join_next().await else { return Ok(fetched) };
+            match found.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))? {
+                Found::Module(module, content) => fetched.add_module(&module, content),
+                Found::Crate(wanted, line, archive) => fetched.add_crate(&wanted, &line, archive),
+            }
+            if fetched.total_bytes() > MAX_TOTAL_BYTES {
                 let most = MAX_TOTAL_BYTES >> 20;
                 let message = format!("the dependencies are larger than {most} MiB together");
                 return Err(FetchError::Refused(message));
             }
         }
-        Ok(files)
     }
 
-    async fn module(&self, module: &GoModule) -> Result<InputFile, FetchError> {
+    async fn fetch_one(self, need: Dependency, template: Arc<str>) -> Result<Found, FetchError> {
+        match need {
+            Dependency::GoModule(module) => {
+                let content = self.module(&module).await?;
+                Ok(Found::Module(module, content))
+            }
+            Dependency::Crate(wanted) => {
+                let (line, archive) = self.package(&wanted, &template).await?;
+                Ok(Found::Crate(wanted, line, archive))
+            }
+        }
+    }
+
+    async fn module(&self, module: &GoModule) -> Result<Vec<u8>, FetchError> {
         let GoModule { path, version, .. } = module;
         let allowed = &self.settings.go_allow;
         if !allowed.is_empty() && !allowed.iter().any(|prefix| is_below(path, prefix)) {
@@ -108,13 +132,17 @@ impl Fetcher {
             Some(proxy) => self.get(&proxy.join(&module.proxy_path())).await?,
             None => None,
         };
-        let content = found.ok_or_else(|| {
+        found.ok_or_else(|| {
             FetchError::Refused(format!("the module proxy does not have {path}@{version}"))
-        })?;
-        Ok(module.clone().into_input(content))
+        })
     }
 
-    async fn package(&self, wanted: &Crate, template: &str) -> Result<[InputFile; 2], FetchError> {
+    /// The line of the index about a crate, and its archive.
+    async fn package(
+        &self,
+        wanted: &Crate,
+        template: &str,
+    ) -> Result<(String, Vec<u8>), FetchError> {
         let Crate { name, version, .. } = wanted;
         let refused = |why: &str| FetchError::Refused(format!("crate {name} {version} {why}"));
         let registry = self.settings.cargo_registry.as_ref();
@@ -131,7 +159,7 @@ impl Fetcher {
         if !wanted.is(&archive) {
             return Err(refused("is not what its checksum in Cargo.lock says"));
         }
-        Ok(wanted.clone().into_inputs(line, archive))
+        Ok((line.to_owned(), archive))
     }
 
     /// `dl` of the registry's `config.json`

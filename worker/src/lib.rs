@@ -18,6 +18,7 @@ mod house;
 mod jobs;
 mod lease;
 mod offers;
+mod opening;
 mod pull;
 mod runner;
 mod running;

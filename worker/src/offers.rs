@@ -24,16 +24,16 @@ pub(crate) struct Offers {
 }
 
 impl Offers {
-    /// Of all that is installed.
-    pub(crate) fn new(db: Db, worker: String, toolchains: &Toolchains) -> Self {
-        let installed = toolchains.installed().into_iter();
-        let offers =
-            installed.map(|found| Offer { newest: found.newest, version: found.version }).collect();
-        Self { db, worker, offers }
+    pub(crate) fn new(db: Db, worker: String) -> Self {
+        Self { db, worker, offers: Vec::new() }
     }
 
-    /// Returns when the first offer went through, or at `stop`.
-    pub(crate) async fn announce(&self, stop: &CancellationToken) {
+    /// Offers all that is installed, and nothing else any more. Returns when that went through, or at
+    /// `stop`.
+    pub(crate) async fn announce(&mut self, toolchains: &Toolchains, stop: &CancellationToken) {
+        let installed = toolchains.installed().into_iter();
+        self.offers =
+            installed.map(|found| Offer { newest: found.newest, version: found.version }).collect();
         while self.tell(&self.offers).await.is_err() {
             tokio::select! {
                 () = tokio::time::sleep(RETRY_DELAY) => {}
@@ -42,15 +42,15 @@ impl Offers {
         }
     }
 
-    /// Renews the offers until `stop`, then takes them back.
-    pub(crate) async fn keep(self, stop: CancellationToken) {
+    /// Renews the offers. Never ends.
+    pub(crate) async fn keep(&self) {
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(RENEW_EVERY) => {}
-                () = stop.cancelled() => break,
-            }
+            tokio::time::sleep(RENEW_EVERY).await;
             let _ = self.tell(&self.offers).await;
         }
+    }
+
+    pub(crate) async fn withdraw(self) {
         let _ = self.tell(&[]).await;
     }
 

@@ -15,21 +15,21 @@ use shared::{
     telemetry::chain,
 };
 use tokio::{
-    sync::{Notify, OnceCell},
+    sync::{Notify, watch},
     task::JoinHandle,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    builder::{Builder, BuilderOptions},
+    builder::BuilderOptions,
     cache::BinaryCache,
     callbacks::Callbacks,
     degraded,
     egress::Egress,
     house::House,
     jobs::{self, Services},
-    offers::Offers,
+    opening::Opening,
     pull::{Assignment, Puller},
     slots::Slots,
 };
@@ -92,8 +92,6 @@ pub enum StartError {
 
 const SIDE_TASK_LIMIT: Duration = Duration::from_millis(500);
 
-const BUILDER_RETRY_DELAY: Duration = Duration::from_secs(10);
-
 /// Bytes of binaries that a worker keeps in memory.
 const BINARY_CACHE_BYTES: u64 = 256 << 20;
 
@@ -130,7 +128,8 @@ impl Worker {
             calls,
             egress,
             payloads: options.payloads,
-            builder: OnceCell::new(),
+            builder: watch::Sender::new(None),
+            toolchains: watch::Sender::default(),
             secret_keys: options.secret_keys.clone(),
             metrics: options.metrics.clone(),
             worker,
@@ -142,6 +141,12 @@ impl Worker {
     /// Layers of isolation that this worker does without, by name: for its readiness and metrics.
     pub fn degraded_layers(&self) -> &[String] {
         &self.services.worker.degraded
+    }
+
+    /// What it can build with now, and what is installed but cannot be used. Nothing at first: the
+    /// toolchains are made ready beside the calls.
+    pub fn toolchains(&self) -> watch::Receiver<Toolchains> {
+        self.services.toolchains.subscribe()
     }
 
     /// Claims and carries out jobs until `stop`; then finishes what runs, for at most the grace time,
@@ -189,7 +194,8 @@ impl Worker {
             if let Some(egress) = services.egress {
                 egress.stop().await;
             }
-            if let Some(builder) = services.builder.into_inner() {
+            let builder = services.builder.send_replace(None);
+            if let Some(builder) = builder.and_then(Arc::into_inner) {
                 builder.sandbox.stop().await;
             }
         }
@@ -244,61 +250,5 @@ async fn call_back(services: Arc<Services>, reach: Reach, stop: CancellationToke
     match Callbacks::new(db, reach, worker, due, keys) {
         Ok(callbacks) => callbacks.send_until(stop).await,
         Err(error) => tracing::error!(error = chain(&error), "no callbacks are sent from here"),
-    }
-}
-
-/// What making builds possible takes.
-struct Opening {
-    services: Arc<Services>,
-    options: BuilderOptions,
-    conditions: Conditions,
-    slots: Slots,
-}
-
-impl Opening {
-    /// Makes builds possible, trying again while that fails: calls go on meanwhile, and so do builds
-    /// on other workers.
-    async fn open_builds(self, stop: CancellationToken) {
-        loop {
-            let toolchains = Toolchains::discover(&self.options.places).await;
-            // Before the warm-up: a build that waits for that does not lack a toolchain.
-            self.offers(&toolchains).announce(&stop).await;
-            let make_ready = || Builder::make_ready(&self.options, toolchains, &self.conditions);
-            let made_ready = tokio::select! {
-                made_ready = self.services.builder.get_or_try_init(make_ready) => made_ready,
-                () = stop.cancelled() => return,
-            };
-            match made_ready {
-                Ok(builder) => {
-                    let toolchains = builder.compiler.toolchains().clone();
-                    return self.offer(toolchains, stop).await;
-                }
-                Err(error) => {
-                    tracing::error!(error = chain(&error), "no builds here yet")
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(BUILDER_RETRY_DELAY) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-    }
-
-    fn offers(&self, toolchains: &Toolchains) -> Offers {
-        let (db, worker) = (self.services.db.clone(), self.services.worker.name.clone());
-        Offers::new(db, worker, toolchains)
-    }
-
-    /// Says which builds this worker can do, until told to stop.
-    async fn offer(self, toolchains: Toolchains, stop: CancellationToken) {
-        let offers = self.offers(&toolchains);
-        offers.announce(&stop).await;
-        // A worker without any toolchain leaves builds to others.
-        if !toolchains.installed().is_empty() {
-            self.slots.add_builds(self.options.slots);
-        }
-        // Not to be held up by it: the pool may be closed already.
-        drop(self);
-        offers.keep(stop).await;
     }
 }

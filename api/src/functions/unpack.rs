@@ -59,7 +59,13 @@ pub(super) fn unpack(
         let packed_bytes = archive.len();
         return Err(UnpackError::Ratio { unpacked_bytes: declared_bytes, packed_bytes });
     }
-    entries.into_iter().map(|entry| Ok((entry.name.clone(), inflate(&entry)?))).collect()
+    let sources = entries.iter().filter(|entry| !is_mac_metadata(&entry.name));
+    sources.map(|entry| Ok((entry.name.clone(), inflate(entry)?))).collect()
+}
+
+/// What macOS adds to an archive: `__MACOSX/`, and a `._` file beside each of the author's.
+fn is_mac_metadata(name: &str) -> bool {
+    name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|it| it.starts_with("._"))
 }
 
 fn read_headers<'a>(

@@ -87,7 +87,9 @@ async fn an_archive_is_unpacked_folders_and_all() {
     let folder = Entry { mode: 0o040_755, method: 0, ..file("vendor/", "") };
     let stored_plainly = Entry { method: 0, ..file("go.mod", "module a") };
     let from_windows = Entry { mode: 0, ..file("vendor/b.go", "package b") };
+    let from_mac = [file("__MACOSX/._a.go", "junk"), file("vendor/._b.go", "junk")];
     let sent = [folder, file("a.go", "package a"), stored_plainly, from_windows];
+    let sent: Vec<_> = sent.into_iter().chain(from_mac).collect();
     let created = post_archive(&app, &owner, &archive(&sent, None)).await;
     assert_eq!(created.status, 201, "{created:?}");
     let expected = [("a.go", "package a"), ("go.mod", "module a"), ("vendor/b.go", "package b")];

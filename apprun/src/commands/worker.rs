@@ -9,7 +9,11 @@ use sandbox::Launcher;
 use shared::{config::Config, metrics::Metrics};
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::CommandError, wiring, worker_http::WorkerHttp};
+use crate::{
+    error::CommandError,
+    wiring,
+    worker_http::{Started, WorkerHttp},
+};
 
 /// How long running jobs may go on after SIGTERM unless the configuration says; what is left then is given back for others.
 const GRACE: Duration = Duration::from_secs(30);
@@ -31,14 +35,14 @@ pub(super) async fn run(
     let metrics = Metrics::new(wiring::VERSION);
     let backbone = wiring::Backbone::connect(database_url, connections, metrics).await?;
     backbone.db.require_schema().await?;
-    let (degraded, done) = (Arc::default(), CancellationToken::new());
+    let (started, done) = (Arc::default(), CancellationToken::new());
     if let Some((configured, listener)) = listener {
         let answers = WorkerHttp {
             db: backbone.db.clone(),
             metrics: backbone.metrics.clone(),
             started_at,
             draining: stop.clone(),
-            degraded: Arc::clone(&degraded),
+            started: Arc::clone(&started),
         };
         // The port is only known now if the configuration left it to the system.
         let address = listener.local_addr().unwrap_or(configured);
@@ -48,7 +52,8 @@ pub(super) async fn run(
     let grace = config.shutdown_grace.unwrap_or(GRACE);
     let worker = backbone.worker(&config, artifacts, grace, launcher).await?;
     // Set once: only this function does.
-    let _ = degraded.set(worker.degraded_layers().to_vec());
+    let degraded = worker.degraded_layers().to_vec();
+    let _ = started.set(Started { degraded, toolchains: worker.toolchains() });
     tracing::info!(slots = config.worker_slots, "the worker takes jobs");
     worker.run(stop).await;
     done.cancel();

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use serde::Serialize;
-use shared::domain::Runtime;
+use shared::{domain::Runtime, telemetry::chain};
 
 use super::{
-    Places,
+    Language, Places,
     go::{self, GoToolchain},
     rust::{self, RustToolchain},
 };
+use crate::PrepareError;
 
 /// The newest usable toolchain of each language, and why others were passed over.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Toolchains {
     pub(crate) go: Option<GoToolchain>,
     pub(crate) rust: Option<RustToolchain>,
     unusable: Vec<String>,
+    /// Some of those could be used but for trouble that may pass.
+    has_trouble: bool,
 }
 
 /// One line of a report.
@@ -40,7 +43,7 @@ impl Toolchains {
         let mut unusable = Vec::new();
         let go = go::discover(&places.go_roots(), &mut unusable);
         let rust = rust::discover(&places.rust_roots(), &mut unusable).await;
-        Self { go, rust, unusable }
+        Self { go, rust, unusable, has_trouble: false }
     }
 
     /// What will be used.
@@ -67,11 +70,22 @@ impl Toolchains {
         &self.unusable
     }
 
-    /// Rust is installed, but something that it needs is not there.
-    pub(crate) fn pass_over_rust(&mut self, reason: String) {
-        if let Some(rust) = self.rust.take() {
-            self.unusable.push(format!("Rust at {}: {reason}", rust.root.display()));
-        }
+    /// A toolchain is installed, but something that its builds need could not be made.
+    pub(crate) fn pass_over(&mut self, language: Language, trouble: &PrepareError) {
+        let root = match language {
+            Language::Go => self.go.take().map(|go| format!("Go at {}", go.root.display())),
+            Language::Rust => {
+                self.rust.take().map(|rust| format!("Rust at {}", rust.root.display()))
+            }
+        };
+        let reason = format!("failed to {}", chain(trouble));
+        self.unusable.push(format!("{}: {reason}", root.unwrap_or_default()));
+        self.has_trouble = true;
+    }
+
+    /// True when making ready what is passed over now may be possible later.
+    pub fn has_trouble(&self) -> bool {
+        self.has_trouble
     }
 
     /// Whether an installed toolchain is new enough for a runtime.

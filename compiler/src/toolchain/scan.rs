@@ -28,25 +28,64 @@ impl Syntax {
     }
 }
 
-/// All functions outside of any bracket, in their order.
+/// Editors on Windows put it before a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// All functions outside of any bracket, in their order. Linear in the source, whatever is in it: it
+/// is a stranger's.
 pub(crate) fn functions(source: &[u8], syntax: Syntax) -> Vec<Function> {
     let code = without_comments_and_literals(source, syntax);
     let mut found = Vec::new();
-    let mut depth = 0usize;
-    let mut at = 0;
+    let mut places = Places { code: &code, at: 0, line: 1, line_start: 0 };
+    at_top_level(&code, |word, next| {
+        let is_function = word == syntax.keyword();
+        let is_variable = syntax == Syntax::Go && word == b"var";
+        (is_function || is_variable).then(|| {
+            let (function, end) = function_after(&code, next, is_variable, &mut places);
+            found.extend(function);
+            end
+        })
+    });
+    found
+}
+
+/// Whether a Rust file offers a name that it has from elsewhere: `pub use price::{self, handler};`.
+pub(crate) fn re_exports(source: &[u8], name: &str) -> bool {
+    let code = without_comments_and_literals(source, Syntax::Rust);
+    let mut found = false;
+    at_top_level(&code, |word, next| {
+        if word != b"pub" {
+            return None;
+        }
+        let start = skip_blanks(&code, next);
+        if word_at(&code, start) != b"use" {
+            return None;
+        }
+        let length = code[start..].iter().position(|byte| *byte == b';');
+        let end = length.map_or(code.len(), |length| start + length);
+        let mut words = code[start..end].split(|byte| !is_word(*byte));
+        found |= words.any(|word| word == name.as_bytes());
+        Some(end)
+    });
+    found
+}
+
+/// Calls `read` with each word outside of any bracket and the place behind it; the answer is where to
+/// go on, if not there.
+fn at_top_level(code: &[u8], mut read: impl FnMut(&[u8], usize) -> Option<usize>) {
+    let (mut depth, mut at) = (0usize, 0);
     while at < code.len() {
-        let word = word_at(&code, at);
+        let word = word_at(code, at);
+        let next = at + word.len().max(1);
+        let mut go_on = None;
         match code[at] {
             b'{' | b'(' | b'[' => depth += 1,
             b'}' | b')' | b']' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && word == syntax.keyword() => {
-                found.extend(function_after(&code, at + word.len()));
-            }
+            _ if depth == 0 && !word.is_empty() => go_on = read(word, next),
             _ => {}
         }
-        at += word.len().max(1);
+        at = go_on.unwrap_or(next);
     }
-    found
 }
 
 /// The name in Go's package clause, which is the first thing in a file.
@@ -60,45 +99,79 @@ pub(crate) fn go_package(source: &[u8]) -> Option<String> {
     if name.is_empty() { None } else { Some(String::from_utf8_lossy(name).into_owned()) }
 }
 
-/// None for methods, `fn` types and everything else without a name.
-fn function_after(code: &[u8], after_keyword: usize) -> Option<Function> {
+/// A function and where its parameters end; none for methods, `fn` types, other variables and
+/// everything else without a name.
+fn function_after(
+    code: &[u8],
+    after_keyword: usize,
+    is_variable: bool,
+    places: &mut Places<'_>,
+) -> (Option<Function>, usize) {
     let start = skip_blanks(code, after_keyword);
     let name = word_at(code, start);
-    if name.is_empty() {
-        return None;
-    }
-    let line_start = code[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let line = code[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-    Some(Function {
-        name: String::from_utf8_lossy(name).into_owned(),
-        line: line as u32,
-        column: (start - line_start + 1) as u32,
-        parameters: parameters(&code[start + name.len()..]),
-    })
+    let after_name = start + name.len();
+    let from = if is_variable { after_func(code, after_name) } else { Some(after_name) };
+    let Some(from) = from.filter(|_| !name.is_empty()) else { return (None, after_name) };
+    let (line, column) = places.of(start);
+    let (parameters, end) = parameters(code, from);
+    let name = String::from_utf8_lossy(name).into_owned();
+    (Some(Function { name, line, column, parameters }), end)
 }
 
-/// What stands between the commas of the first parentheses.
-fn parameters(code: &[u8]) -> Vec<String> {
-    let Some(open) = code.iter().position(|byte| *byte == b'(') else { return Vec::new() };
+/// The place behind `func` in Go's `var Handler = func(…)` or `var Handler func(…)`.
+fn after_func(code: &[u8], after_name: usize) -> Option<usize> {
+    let mut at = skip_blanks(code, after_name);
+    if code.get(at) == Some(&b'=') {
+        at = skip_blanks(code, at + 1);
+    }
+    let func = Syntax::Go.keyword();
+    (word_at(code, at) == func).then_some(at + func.len())
+}
+
+/// Tells line and column of places that are asked for in their order: no byte is counted twice.
+struct Places<'a> {
+    code: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+}
+
+impl Places<'_> {
+    fn of(&mut self, place: usize) -> (u32, u32) {
+        for at in self.at..place {
+            if self.code[at] == b'\n' {
+                self.line += 1;
+                self.line_start = at + 1;
+            }
+        }
+        self.at = place;
+        (self.line, (place - self.line_start + 1) as u32)
+    }
+}
+
+/// What stands between the commas of the next parentheses, and where those end.
+fn parameters(code: &[u8], from: usize) -> (Vec<String>, usize) {
+    let open = code[from..].iter().position(|byte| *byte == b'(');
+    let Some(open) = open.map(|open| from + open) else { return (Vec::new(), code.len()) };
     let (mut depth, mut found) = (0usize, vec![Vec::new()]);
-    for byte in &code[open + 1..] {
+    let mut at = open + 1;
+    while let Some(byte) = code.get(at) {
         match byte {
             b')' | b'}' | b']' if depth == 0 => break,
             b'(' | b'{' | b'[' => depth += 1,
             b')' | b'}' | b']' => depth -= 1,
-            b',' if depth == 0 => {
-                found.push(Vec::new());
-                continue;
-            }
             _ => {}
         }
-        if let Some(parameter) = found.last_mut() {
-            parameter.push(*byte);
+        match (byte, found.last_mut()) {
+            (b',', _) if depth == 0 => found.push(Vec::new()),
+            (_, Some(parameter)) => parameter.push(*byte),
+            _ => {}
         }
+        at += 1;
     }
     let texts = found.iter().map(|text| String::from_utf8_lossy(text).trim().to_owned());
     // Behind the last comma there may be nothing.
-    texts.filter(|text| !text.is_empty()).collect()
+    (texts.filter(|text| !text.is_empty()).collect(), (at + 1).min(code.len()))
 }
 
 fn word_at(code: &[u8], at: usize) -> &[u8] {
@@ -119,6 +192,9 @@ fn skip_blanks(code: &[u8], at: usize) -> usize {
 /// A copy of the same length in which comments and literals are blank and lines stay lines.
 fn without_comments_and_literals(source: &[u8], syntax: Syntax) -> Vec<u8> {
     let mut code = source.to_vec();
+    if code.starts_with(BYTE_ORDER_MARK) {
+        code[..BYTE_ORDER_MARK.len()].fill(b' ');
+    }
     let mut at = 0;
     while at < source.len() {
         let skipped = comment_length(&source[at..], syntax)
@@ -167,9 +243,10 @@ fn literal_length(source: &[u8], at: usize, syntax: Syntax) -> Option<usize> {
 
 /// `r` opens a raw string also behind the prefixes `b` and `c`, but not at the end of a name.
 fn is_inside_word(source: &[u8], at: usize) -> bool {
-    let start =
-        source[..at].iter().rposition(|byte| !is_word(*byte)).map_or(0, |before| before + 1);
-    !matches!(&source[start..at], b"" | b"b" | b"c")
+    match &source[..at] {
+        [] | [b'b' | b'c'] => false,
+        [.., before, b'b' | b'c'] | [.., before] => is_word(*before),
+    }
 }
 
 fn quoted_length(rest: &[u8], quote: u8) -> usize {
@@ -241,9 +318,10 @@ mod tests {
                 inner := func(x int) {}
             }
             func Generic[K comparable](k K) {}
+            var Variable = func(a, b int) {}; var Typed func(int) = nil; var other = f(func(a int) {})
             func main() {}
         "#;
-        let expected = [("Handler", 2), ("Generic", 1), ("main", 0)];
+        let expected = [("Handler", 2), ("Generic", 1), ("Variable", 2), ("Typed", 1), ("main", 0)];
         assert_eq!(found(source, Syntax::Go), expected.map(|(name, n)| (name.to_owned(), n)));
     }
 
@@ -265,9 +343,33 @@ mod tests {
     }
 
     #[test]
+    fn a_name_from_elsewhere_is_offered_by_a_public_use() {
+        let offers = |source: &str| re_exports(source.as_bytes(), "handler");
+        for source in ["pub use price::handler;", "mod a;\npub  use a::{self,\n handler };"] {
+            assert!(offers(source), "{source}");
+        }
+        for source in [
+            "use price::handler;",
+            "pub(crate) use price::handler;",
+            "pub use price::{handlers, a_handler};",
+            "pub use price; // handler",
+            "mod a { pub use price::handler; }",
+            "pub use",
+        ] {
+            assert!(!offers(source), "{source}");
+        }
+    }
+
+    #[test]
     fn a_function_knows_its_place() {
         let function = &functions(b"package x\n\n  func  Handler() {}", Syntax::Go)[0];
         assert_eq!((function.line, function.column), (3, 9));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_word() {
+        assert_eq!(found("\u{feff}fn main() {}", Syntax::Rust), [("main".to_owned(), 0)]);
+        assert_eq!(go_package("\u{feff}package greet".as_bytes()).as_deref(), Some("greet"));
     }
 
     #[test]
@@ -278,12 +380,25 @@ mod tests {
         assert_eq!(name("package"), None);
     }
 
+    #[test]
+    fn a_large_source_is_read_once_whatever_is_in_it() {
+        const MIB: usize = 1 << 20;
+        for part in ["r", "br", "r#", "fn a ", "fn a\n", "fn a(){}", "fn a<", "pub use ", "'", "/*"]
+        {
+            let source = part.repeat(MIB / part.len());
+            re_exports(source.as_bytes(), "handler");
+            functions(source.as_bytes(), Syntax::Rust);
+            functions(source.replace("fn", "func").as_bytes(), Syntax::Go);
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_source_makes_it_panic(source in "[a-z'\"`/*#{}()\\\\ \\n\u{e4}\u{1F600}r,]{0,60}") {
             functions(source.as_bytes(), Syntax::Go);
             functions(source.as_bytes(), Syntax::Rust);
             go_package(source.as_bytes());
+            re_exports(source.as_bytes(), "handler");
         }
     }
 }

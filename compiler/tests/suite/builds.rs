@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use compiler::{BuildLimits, BuildOutcome, FailureReason, FunctionResult};
+use compiler::{BuildLimits, BuildOutcome, FailureReason, Fetched, FunctionResult};
 use sha2::{Digest, Sha256};
 use shared::domain::SourceBundle;
 use tokio_util::sync::CancellationToken;
@@ -142,7 +142,7 @@ async fn a_cancelled_build_ends() {
     let build = workshop.compiler.build(
         &workshop.builds,
         &plan,
-        Vec::new(),
+        Fetched::default(),
         BuildLimits::default(),
         &cancel,
     );

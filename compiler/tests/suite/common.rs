@@ -10,12 +10,10 @@ use std::{
 };
 
 use compiler::{
-    BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetches, FunctionResult, Places, Toolchains,
-    interpret,
+    BuildLimits, BuildOutcome, BuildPlan, Compiler, Fetched, Fetches, FunctionResult, Places,
+    Toolchains, interpret,
 };
-use sandbox::{
-    Conditions, Executable, Image, InputFile, Limits, Options, Outcome, Program, Sandbox,
-};
+use sandbox::{Conditions, Executable, Image, Limits, Options, Outcome, Program, Sandbox};
 use shared::domain::{Runtime, SourceBundle, SourceLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -38,8 +36,8 @@ impl Workshop {
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
         let cache = home.unwrap().join("apprun");
-        let compiler =
-            Compiler::prepare(toolchains, &cache, fetches, &Conditions::default()).await.unwrap();
+        let compiler = Compiler::prepare(toolchains, &cache, fetches, &Conditions::default()).await;
+        assert!(!compiler.toolchains().has_trouble(), "{:?}", compiler.toolchains().unusable());
         let start = async |image| {
             Sandbox::start(Options { slots: 2, primed: 0, ..Options::new(image) }).await.unwrap()
         };
@@ -56,7 +54,7 @@ impl Workshop {
     ) -> BuildOutcome {
         let runtime: Runtime = runtime.parse().unwrap();
         match self.compiler.plan(runtime, source) {
-            Ok(plan) => self.build_plan(&plan, Vec::new(), limits).await,
+            Ok(plan) => self.build_plan(&plan, Fetched::default(), limits).await,
             Err(failure) => BuildOutcome::Failed(failure),
         }
     }
@@ -64,7 +62,7 @@ impl Workshop {
     pub(crate) async fn build_plan(
         &self,
         plan: &BuildPlan,
-        fetched: Vec<InputFile>,
+        fetched: Fetched,
         limits: BuildLimits,
     ) -> BuildOutcome {
         let cancel = CancellationToken::new();

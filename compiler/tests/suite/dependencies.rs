@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use compiler::{BuildLimits, BuildOutcome, Dependency, Fetches, FunctionResult};
-use sandbox::InputFile;
+use compiler::{BuildLimits, BuildOutcome, Dependency, Fetched, Fetches, FunctionResult};
 use sha2::{Digest, Sha256};
 use shared::domain::Runtime;
 
@@ -57,13 +56,13 @@ async fn build_with_module(workshop: &Workshop, code: &str) -> BuildOutcome {
     let source: Vec<_> = source.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
     let plan = workshop.compiler.plan(Runtime::Go { minor: 21 }, &bundle(&source)).unwrap();
     let archive = module_zip(&[(names[0], MODULE), (names[1], code)]);
-    let give = |need: &Dependency| match need.clone() {
-        Dependency::GoModule(it) if it.with_code => it.into_input(archive.clone()),
-        Dependency::GoModule(it) => it.into_input(MODULE.into()),
-        Dependency::Crate(_) => unreachable!("Go needs no crates"),
-    };
-    let fetched: Vec<_> = plan.needs().iter().map(give).collect();
-    assert_eq!(fetched.len(), 2);
+    assert_eq!(plan.needs().len(), 2);
+    let mut fetched = Fetched::default();
+    for need in plan.needs() {
+        let Dependency::GoModule(module) = need else { unreachable!("Go needs no crates") };
+        let content = if module.with_code { archive.clone() } else { MODULE.into() };
+        fetched.add_module(module, content);
+    }
     workshop.build_plan(&plan, fetched, BuildLimits::default()).await
 }
 
@@ -86,57 +85,63 @@ async fn a_go_module_that_is_not_what_was_pinned_fails_the_build() {
 }
 
 /// A crate archive, as a registry serves it.
-fn crate_archive(name: &str, code: &str) -> Vec<u8> {
+fn crate_archive(name: &str, version: &str, code: &str) -> Vec<u8> {
     let manifest =
-        format!("[package]\nname = \"{name}\"\nversion = \"0.3.0\"\nedition = \"2021\"\n");
+        format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n");
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut archive = tar::Builder::new(encoder);
     for (path, text) in [("Cargo.toml", manifest.as_str()), ("src/lib.rs", code)] {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
-        let path = format!("{name}-0.3.0/{path}");
+        let path = format!("{name}-{version}/{path}");
         archive.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     archive.into_inner().unwrap().finish().unwrap()
 }
 
-fn lock(packages: &str) -> String {
+fn lock(dependencies: &str, packages: &str) -> String {
     format!(
-        "version = 4\n\n[[package]]\nname = \"shop\"\nversion = \"0.1.0\"\ndependencies = [\n \"shout\",\n]\n\n\
-         {packages}"
+        "version = 4\n\n[[package]]\nname = \"shop\"\nversion = \"0.1.0\"\n\
+         dependencies = [\n {dependencies}\n]\n\n{packages}"
     )
 }
 
-fn pin(name: &str, archive: &[u8]) -> String {
+fn pin(name: &str, version: &str, archive: &[u8]) -> String {
     format!(
-        "[[package]]\nname = \"{name}\"\nversion = \"0.3.0\"\n\
-         source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{}\"\n",
+        "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+         source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{}\"\n\n",
         hex::encode(Sha256::digest(archive))
     )
 }
 
-fn give_crate(need: &Dependency, archive: &[u8]) -> Vec<InputFile> {
-    let Dependency::Crate(wanted) = need.clone() else { unreachable!("Rust needs no modules") };
-    let line = serde_json::json!({
-        "name": wanted.name, "vers": wanted.version, "deps": [], "features": {}, "yanked": false,
-        "cksum": hex::encode(wanted.sha256),
-    });
-    wanted.into_inputs(&line.to_string(), archive.to_vec()).into()
+/// A registry that has these archives, each of the next crate that is needed.
+fn registry(needs: &[Dependency], archives: &[&[u8]]) -> Fetched {
+    assert_eq!(needs.len(), archives.len(), "{needs:?}");
+    let mut fetched = Fetched::default();
+    for (need, archive) in needs.iter().zip(archives) {
+        let Dependency::Crate(wanted) = need else { unreachable!("Rust needs no modules") };
+        let line = serde_json::json!({
+            "name": wanted.name, "vers": wanted.version, "deps": [], "features": {}, "yanked": false,
+            "cksum": hex::encode(wanted.sha256),
+        });
+        fetched.add_crate(wanted, &line.to_string(), archive.to_vec());
+    }
+    fetched
 }
 
 #[tokio::test]
 async fn a_program_with_its_own_lock_is_built_frozen_from_what_was_fetched() {
     let workshop = Workshop::fetching(BOTH).await;
     let code = "pub fn shout(text: &str) -> String { text.to_uppercase() }\n";
-    let archive = crate_archive("shout", code);
+    let archive = crate_archive("shout", "0.3.0", code);
     let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
                     [dependencies]\nshout = \"0.3\"\n";
     let main = "fn main() { println!(\"{:?}\", shout::shout(\"hi\")) }\n";
     // Its own settings must not matter: another registry, a wrapper around the compiler.
     let settings = "[build]\nrustc-wrapper = \"/work/source/evil\"\n\
                     [source.crates-io]\nreplace-with = \"x\"\n[source.x]\nregistry = \"https://x\"\n";
-    let lock = lock(&pin("shout", &archive));
+    let lock = lock("\"shout\",", &pin("shout", "0.3.0", &archive));
     let source = bundle(&[
         ("Cargo.toml", manifest),
         ("Cargo.lock", &lock),
@@ -144,17 +149,70 @@ async fn a_program_with_its_own_lock_is_built_frozen_from_what_was_fetched() {
         (".cargo/config.toml", settings),
     ]);
     let plan = workshop.compiler.plan(Runtime::Rust, &source).unwrap();
-    let fetched: Vec<_> = plan.needs().iter().flat_map(|need| give_crate(need, &archive)).collect();
-    assert_eq!(fetched.len(), 2, "its index file and its archive");
-    let built = workshop.build_plan(&plan, fetched.clone(), BuildLimits::default()).await;
+    let fetched = registry(plan.needs(), &[&archive]);
+    let built = workshop.build_plan(&plan, fetched, BuildLimits::default()).await;
     let result = workshop.result(&binary(built), "null").await;
     assert_eq!(result, FunctionResult::Completed { output: "\"HI\"".into() });
 
-    let mut changed = fetched;
-    changed[1].content = crate_archive("shout", &code.replace("upper", "lower"));
+    let other = crate_archive("shout", "0.3.0", &code.replace("upper", "lower"));
+    let changed = registry(plan.needs(), &[&other]);
     let outcome = workshop.build_plan(&plan, changed, BuildLimits::default()).await;
     let BuildOutcome::Failed(failure) = outcome else { panic!("built") };
     assert!(failure.log.text.contains("checksum"), "{failure:#?}");
+    workshop.close().await;
+}
+
+#[tokio::test]
+async fn two_versions_of_one_crate_are_built_side_by_side() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let shout = |mark: &str| {
+        format!("pub fn shout(text: &str) -> String {{ text.to_owned() + {mark:?} }}\n")
+    };
+    let old = crate_archive("shout", "0.2.0", &shout("!"));
+    let new = crate_archive("shout", "0.3.0", &shout("?"));
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+                    [dependencies]\nshout = \"0.3\"\nbefore = { package = \"shout\", version = \"0.2\" }\n";
+    let main = "fn main() { println!(\"{:?}\", shout::shout(&before::shout(\"hi\"))) }\n";
+    let pins = pin("shout", "0.2.0", &old) + &pin("shout", "0.3.0", &new);
+    let lock = lock("\"shout 0.2.0\",\n \"shout 0.3.0\",", &pins);
+    let source = bundle(&[("Cargo.toml", manifest), ("Cargo.lock", &lock), ("src/main.rs", main)]);
+    let plan = workshop.compiler.plan(Runtime::Rust, &source).unwrap();
+    let fetched = registry(plan.needs(), &[&old, &new]);
+    let built = workshop.build_plan(&plan, fetched, BuildLimits::default()).await;
+    let result = workshop.result(&binary(built), "null").await;
+    assert_eq!(result, FunctionResult::Completed { output: "\"hi!?\"".into() });
+    workshop.close().await;
+}
+
+/// Pins of a crate that the registry does not have.
+fn missing(name: &str, version: &str) -> String {
+    pin(name, version, b"never asked for")
+}
+
+#[tokio::test]
+async fn a_handler_with_old_pins_is_built_from_a_registry_without_serde() {
+    let workshop = Workshop::fetching(BOTH).await;
+    let code = "pub fn shout(text: &str) -> String { text.to_uppercase() }\n";
+    let archive = crate_archive("shout", "0.3.0", code);
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+                    [dependencies]\nshout = \"0.3\"\nserde = { version = \"1\", features = [\"derive\"] }\n\
+                    serde_json = \"1\"\n";
+    let lib = "#[derive(serde::Deserialize)]\npub struct In { text: String }\n\
+               pub fn handler(it: In) -> Result<serde_json::Value, String> { Ok(shout::shout(&it.text).into()) }\n";
+    let pins = [
+        missing("itoa", "1.0.11"),
+        missing("serde", "1.0.150"),
+        missing("serde_derive", "1.0.150"),
+        missing("serde_json", "1.0.90"),
+        pin("shout", "0.3.0", &archive),
+    ];
+    let lock = lock("\"serde\",\n \"serde_json\",\n \"shout\",", &pins.concat());
+    let source = bundle(&[("Cargo.toml", manifest), ("Cargo.lock", &lock), ("src/lib.rs", lib)]);
+    let plan = workshop.compiler.plan(Runtime::Rust, &source).unwrap();
+    let fetched = registry(plan.needs(), &[&archive]);
+    let built = workshop.build_plan(&plan, fetched, BuildLimits::default()).await;
+    let result = workshop.result(&binary(built), "{\"text\":\"hi\"}").await;
+    assert_eq!(result, FunctionResult::Completed { output: "\"HI\"".into() });
     workshop.close().await;
 }
 

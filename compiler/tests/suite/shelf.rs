@@ -35,7 +35,9 @@ macro_rules! shelf {
 shelf! {
     go_aliases
     go_assembly_includes_a_host_file
+    go_broken_module_file
     go_byte_order_mark
+    go_byte_order_mark_before_another_package
     go_cgo
     go_closes_stdout
     go_context_deadline
@@ -45,12 +47,14 @@ shelf! {
     go_empty
     go_errors
     go_exits_by_itself
+    go_generator_beside
     go_goroutine_panic
     go_hello
     go_huge_array
     go_json_types
     go_large_numbers
     go_lower_case_handler
+    go_main_for_windows_beside
     go_many_errors
     go_missing_handler
     go_missing_handler_in_package
@@ -65,9 +69,11 @@ shelf! {
     go_other_package
     go_own_main
     go_own_module
+    go_package_prints_in_init
     go_packages_below
     go_panic_in_init
     go_pointers
+    go_prints_in_init
     go_prints_to_stdout
     go_raw_system_calls
     go_replace_with_a_host_path
@@ -89,8 +95,10 @@ shelf! {
     rust_bin_of_another_name
     rust_borrowed_input
     rust_boxed_errors
+    rust_broken_manifest
     rust_build_script_looks_around
     rust_byte_order_mark
+    rust_byte_order_mark_before_main
     rust_cargo_configuration
     rust_deep_nesting
     rust_dev_dependencies
@@ -103,6 +111,7 @@ shelf! {
     rust_git_dependency
     rust_handler_in_main_file
     rust_handler_in_module
+    rust_handler_module_of_a_program
     rust_hello
     rust_huge_static
     rust_incbin_host_file
@@ -113,6 +122,7 @@ shelf! {
     rust_loud_build
     rust_macro_bomb
     rust_main_with_result
+    rust_many_warnings_and_an_error
     rust_misnamed
     rust_missing_handler
     rust_modules
@@ -120,14 +130,18 @@ shelf! {
     rust_own_lock
     rust_own_macro
     rust_own_main
+    rust_own_main_beside_a_library_that_names_handlers
     rust_own_main_panics
     rust_own_manifest
     rust_own_program
     rust_panic
     rust_prints_to_stdout
     rust_private_handler
+    rust_program_and_library_without_manifest
     rust_program_with_a_library
     rust_program_without_main
+    rust_programs_found_by_their_place
+    rust_re_exported_handler_with_a_wrong_signature
     rust_shapes
     rust_syntax_error
     rust_terminal_codes

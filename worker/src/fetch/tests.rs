@@ -61,18 +61,15 @@ async fn what_is_pinned_is_found_in_a_directory() {
     let root = directory();
     let fetcher = fetcher(&Location::Directory(root.path().into()), &[]);
     let needs = [module("example.com/a"), package("abcd", b"the crate")];
-    let files = fetcher.fetch(&needs).await.unwrap();
-    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-    let expected = [
-        "proxy/example.com/a/@v/v1.0.0.zip",
-        "registry/index/ab/cd/abcd",
-        "registry/abcd-1.0.0.crate",
-    ];
-    assert_eq!(paths, expected);
-    assert_eq!(
-        (files[0].content.as_slice(), files[2].content.as_slice()),
-        (&b"the module"[..], &b"the crate"[..])
-    );
+    let found = fetcher.fetch(&needs).await.unwrap();
+    let mut expected = Fetched::default();
+    let (Dependency::GoModule(module), Dependency::Crate(package)) = (&needs[0], &needs[1]) else {
+        unreachable!("made so")
+    };
+    expected.add_module(module, b"the module".into());
+    let index = fs::read_to_string(root.path().join("ab/cd/abcd")).unwrap();
+    expected.add_crate(package, index.trim_end(), b"the crate".into());
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
@@ -118,8 +115,8 @@ async fn server(answer: &'static str) -> Location {
 #[tokio::test]
 async fn a_server_is_asked_over_http() {
     let found = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-    let files = fetcher(&found, &[]).fetch(&[module("a.b/c")]).await.unwrap();
-    assert_eq!(files[0].content, b"hi");
+    let fetched = fetcher(&found, &[]).fetch(&[module("a.b/c")]).await.unwrap();
+    assert_eq!(fetched.total_bytes(), "hi".len());
     let gone = server("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n").await;
     assert!(refusal(&fetcher(&gone, &[]), module("a.b/c")).await.contains("does not have"));
 }
@@ -135,6 +132,34 @@ async fn a_server_in_trouble_is_our_trouble_and_the_job_is_tried_again() {
     let large = server("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhi").await;
     let error = fetcher(&large, &[]).fetch(&[module("a.b/c")]).await.unwrap_err();
     assert!(matches!(error, FetchError::Http { .. }), "{error:?}");
+}
+
+/// Answers every request, after some time.
+async fn slow_server(delay: Duration) -> Location {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                tokio::time::sleep(delay).await;
+                let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi";
+                let _ = stream.write_all(answer).await;
+            });
+        }
+    });
+    Location::Url(format!("http://{address}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_slow_answers_cost_no_more_than_the_deadline_of_all() {
+    let slow = slow_server(REQUEST_DEADLINE / 2).await;
+    let needs = |count: usize| (0..count).map(|n| module(&format!("a.b/m{n}"))).collect::<Vec<_>>();
+    let few = fetcher(&slow, &[]).fetch(&needs(2 * REQUESTS_AT_ONCE)).await.unwrap();
+    assert_eq!(few.total_bytes(), 2 * REQUESTS_AT_ONCE * "hi".len());
+    let many = fetcher(&slow, &[]).fetch(&needs(100)).await;
+    assert!(matches!(many, Err(FetchError::TooSlow)), "{many:?}");
 }
 
 #[test]

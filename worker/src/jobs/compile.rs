@@ -1,8 +1,14 @@
 //! Compile: build one version of a function, or find that the same build was done before.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use compiler::{ArtifactKey, BuildLimits, BuildLog, BuildOutcome, BuildPlan, Built, FailureReason};
+use compiler::{
+    ArtifactKey, BuildLimits, BuildLog, BuildOutcome, BuildPlan, Built, Compiler, FailureReason,
+};
 use shared::{
     domain::{BuildId, BuildStatus, Diagnostic, Runtime, SourceBundle},
     queue::{self, ClaimedJob, SettleError},
@@ -24,19 +30,20 @@ use crate::{
 pub(super) async fn compile(services: &Services, assignment: &Assignment) -> Result<(), JobError> {
     let Assignment { job, held, stop, .. } = assignment;
     // Slots for builds are only offered once there is a builder.
-    let builder = services.builder.get().ok_or(JobError::NoBuilder)?;
+    let builder = services.builder.borrow().clone().ok_or(JobError::NoBuilder)?;
     let id = BuildId(job.subject);
     if job.cancel_requested {
         return Ok(through_trouble(held, || record_cancelled(&services.db, job)).await?);
     }
-    let Some(started) = through_trouble(held, || build::start(&services.db, id)).await? else {
+    let Some(mut started) = through_trouble(held, || build::start(&services.db, id)).await? else {
         return settle_only(services, job.claim, held).await;
     };
     let (began_at, mut trace) = (Instant::now(), JobTrace::begin(started.trace));
-    let (runtime, source) = read_source(&started)?;
+    let runtime = started.runtime.parse().map_err(|_| JobError::UnreadableVersion)?;
+    let source = mem::take(&mut started.bundle);
     // Held until the outcome is recorded: whoever waits for it then finds the artifact.
-    let (finished, _lock) = match builder.compiler.plan(runtime, &source) {
-        Ok(plan) => build_or_reuse(services, builder, &plan, stop).await?,
+    let (finished, _lock) = match plan(builder.compiler.clone(), runtime, source).await? {
+        Ok((plan, key)) => build_or_reuse(services, &builder, &plan, key, stop).await?,
         Err(failure) => (failed(failure), None),
     };
     if held.lost.is_cancelled() {
@@ -89,38 +96,52 @@ fn tell(
     );
 }
 
-/// What the door let in can be read again; anything else is our trouble.
-fn read_source(started: &StartedBuild) -> Result<(Runtime, SourceBundle), JobError> {
-    let runtime = started.runtime.parse().map_err(|_| JobError::UnreadableVersion)?;
-    let source =
-        serde_json::from_slice(&started.bundle).map_err(|_| JobError::UnreadableVersion)?;
-    Ok((runtime, source))
+/// What will be built, and its name; or why nothing can be.
+type Planned = Result<(BuildPlan, ArtifactKey), compiler::BuildFailure>;
+
+/// Tens of megabytes may have to be read, scanned and hashed, which would hold up every job of a
+/// thread. What the door let in can be read again; anything else is our trouble.
+async fn plan(
+    compiler: Arc<Compiler>,
+    runtime: Runtime,
+    bundle: Vec<u8>,
+) -> Result<Planned, JobError> {
+    let planning = tokio::task::spawn_blocking(move || {
+        let source: SourceBundle =
+            serde_json::from_slice(&bundle).map_err(|_| JobError::UnreadableVersion)?;
+        Ok(compiler.plan(runtime, &source).map(|plan| {
+            let key = plan.key();
+            (plan, key)
+        }))
+    });
+    planning.await?
 }
 
 async fn build_or_reuse(
     services: &Services,
     builder: &Builder,
     plan: &BuildPlan,
+    key: ArtifactKey,
     stop: &CancellationToken,
 ) -> Result<(FinishedBuild, Option<SessionLock>), JobError> {
-    if let Some(found) = find(services, plan).await? {
+    if let Some(found) = find(services, key).await? {
         return Ok((found, None));
     }
     let lock = tokio::select! {
-        lock = artifact::lock_key(&services.db, plan.key().0) => lock?,
+        lock = artifact::lock_key(&services.db, key.0) => lock?,
         () = stop.cancelled() => return Ok((cancelled(), None)),
     };
     // Somebody else may have built it while we waited.
-    let finished = match find(services, plan).await? {
+    let finished = match find(services, key).await? {
         Some(found) => found,
-        None => build(services, builder, plan, stop).await?,
+        None => build(services, builder, plan, key, stop).await?,
     };
     Ok((finished, Some(lock)))
 }
 
 /// What an earlier build of the same inputs left.
-async fn find(services: &Services, plan: &BuildPlan) -> Result<Option<FinishedBuild>, JobError> {
-    let Some(artifact) = build::find_artifact(&services.db, plan.key().0).await? else {
+async fn find(services: &Services, key: ArtifactKey) -> Result<Option<FinishedBuild>, JobError> {
+    let Some(artifact) = build::find_artifact(&services.db, key.0).await? else {
         return Ok(None);
     };
     // The row outlives a store that was lost; then the binary is simply built again. What this worker
@@ -133,9 +154,14 @@ async fn build(
     services: &Services,
     builder: &Builder,
     plan: &BuildPlan,
+    key: ArtifactKey,
     stop: &CancellationToken,
 ) -> Result<FinishedBuild, JobError> {
-    let fetched = match builder.fetcher.fetch(plan.needs()).await {
+    let fetched = tokio::select! {
+        fetched = builder.fetcher.fetch(plan.needs()) => fetched,
+        () = stop.cancelled() => return Ok(cancelled()),
+    };
+    let fetched = match fetched {
         Err(FetchError::Refused(message)) => return Ok(unfetched(message)),
         fetched => fetched?,
     };
@@ -143,7 +169,7 @@ async fn build(
     // Ended in the middle, because the lease was lost or because somebody asked: the caller asks which.
     let outcome = builder.compiler.build(&builder.sandbox, plan, fetched, limits, stop).await?;
     match outcome {
-        BuildOutcome::Built(built) => store(services, plan, plan.key(), built).await,
+        BuildOutcome::Built(built) => store(services, plan, key, built).await,
         BuildOutcome::Failed(failure) => Ok(failed(failure)),
     }
 }

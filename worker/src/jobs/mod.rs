@@ -8,6 +8,7 @@ mod trace;
 
 use std::{sync::Arc, time::Duration};
 
+use compiler::Toolchains;
 use sandbox::Sandbox;
 use shared::{
     artifact::{ArtifactError, ArtifactStore},
@@ -19,7 +20,7 @@ use shared::{
     store::{Db, StoreError},
     telemetry::chain,
 };
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, watch};
 use tracing::Instrument;
 
 use crate::{
@@ -43,8 +44,10 @@ pub(crate) struct Services {
     pub(crate) egress: Option<Sandbox>,
     /// How much a call may say.
     pub(crate) payloads: PayloadLimits,
-    /// What builds need, once it is ready.
-    pub(crate) builder: OnceCell<Builder>,
+    /// What builds need, once it is ready; a better one may take its place.
+    pub(crate) builder: watch::Sender<Option<Arc<Builder>>>,
+    /// What builds can be done with now, and what is in the way of others.
+    pub(crate) toolchains: watch::Sender<Toolchains>,
     /// Open the secrets of functions.
     pub(crate) secret_keys: Option<SecretKeys>,
     pub(crate) metrics: Metrics,
@@ -67,6 +70,8 @@ pub(crate) enum JobError {
     Sandbox(#[from] sandbox::RunError),
     #[error(transparent)]
     Build(#[from] compiler::BuildError),
+    #[error("failed to plan a build")]
+    Plan(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]

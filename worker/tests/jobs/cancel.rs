@@ -3,11 +3,16 @@
 use std::{fs, time::Duration};
 
 use shared::{
+    config::Location,
     queue::CancelledJob,
     store::cancel::{self, Cancelled},
 };
+use tokio::{net::TcpListener, time::timeout};
 
-use crate::fixture::{ENDLESS_BUILD, Fixture, RunningWorker, SLEEPER};
+use crate::fixture::{ENDLESS_BUILD, Fixture, HELLO, RunningWorker, SLEEPER};
+
+/// A request to a proxy gives up by itself after twice as long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Command lines of the live processes that `wanted` accepts, by their number.
 fn processes(wanted: impl Fn(u32) -> bool) -> Vec<String> {
@@ -112,6 +117,30 @@ async fn a_cancelled_build_ends_and_its_compilers_are_gone_before_it_says_so() {
     assert_eq!(reason.as_deref(), Some("cancelled"));
     assert_eq!(f.final_status("function", function.0).await, "failed");
     assert_eq!(cancel().await, CancelledJob::NotLive);
+    worker.stop().await;
+    assert_eq!(f.live_jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_build_is_cancelled_while_it_waits_for_a_proxy_that_says_nothing() {
+    let f = Fixture::new().await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let worker = f.start_worker_with_proxy(Location::Url(address)).await;
+    let go_mod = "module shop\n\ngo 1.21\n";
+    let files = [("go.mod", go_mod), ("go.sum", "a.b/c v1.0.0 h1:x\n"), ("handler.go", HELLO)];
+    let function = f.create_go(&files).await;
+    let id = f.build_of(function).await;
+    let _held_open = proxy.accept().await.unwrap();
+    let mut tx = f.db.begin().await.unwrap();
+    let cancelled = cancel::cancel_build(&mut tx, f.actor.tenant, id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(cancelled, CancelledJob::Asked);
+    f.signals.cancel_requested(id.0);
+
+    assert_eq!(timeout(PATIENCE, f.final_status("build", id.0)).await.unwrap(), "failed");
+    let reason = f.text("select reason from build where id = $1", id.0).await;
+    assert_eq!(reason.as_deref(), Some("cancelled"));
     worker.stop().await;
     assert_eq!(f.live_jobs().await, 0);
 }

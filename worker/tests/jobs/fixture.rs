@@ -1,12 +1,15 @@
 //! A tenant with functions that do a little, and real workers for them.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use compiler::Places;
 use sandbox::Conditions;
 use shared::{
     artifact::ArtifactStore,
-    config::{FetchSettings, PayloadLimits, Retention, Secret},
+    config::{FetchSettings, Location, PayloadLimits, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
         NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime,
@@ -91,6 +94,11 @@ fn secret_keys() -> SecretKeys {
     SecretKeys::text_of([7; 32]).expose().parse().unwrap()
 }
 
+/// Made once on a machine, by whoever needs it first.
+pub(crate) fn usual_cache() -> PathBuf {
+    Path::new(&std::env::var("HOME").unwrap()).join(".cache/apprun")
+}
+
 pub(crate) struct RunningWorker {
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -159,8 +167,21 @@ impl Fixture {
         RunningWorker::start(self.options(url, name, grace).await).await
     }
 
+    /// A worker whose compilers keep their caches in this directory.
+    pub(crate) async fn start_worker_with_cache(&self, cache: &Path) -> RunningWorker {
+        let mut options = self.options(self.database.url(), "test", Duration::from_secs(1)).await;
+        options.builder.cache_dir = cache.to_owned();
+        RunningWorker::start(options).await
+    }
+
+    /// A worker that gets Go modules from there.
+    pub(crate) async fn start_worker_with_proxy(&self, proxy: Location) -> RunningWorker {
+        let mut options = self.options(self.database.url(), "test", Duration::from_secs(1)).await;
+        options.builder.fetch.go_proxy = Some(proxy);
+        RunningWorker::start(options).await
+    }
+
     async fn options(&self, url: &str, name: &str, grace: Duration) -> Options {
-        let home = std::env::var("HOME").unwrap();
         Options {
             db: Db::connect(url, 8).await.unwrap(),
             signals: Signals::connect(url).await.unwrap(),
@@ -178,7 +199,7 @@ impl Fixture {
             metrics: self.metrics.clone(),
             builder: BuilderOptions {
                 places: Places::from_environment(),
-                cache_dir: format!("{home}/.cache/apprun").into(),
+                cache_dir: usual_cache(),
                 fetch: FetchSettings::default(),
                 slots: 1,
             },
@@ -240,6 +261,25 @@ impl Fixture {
         let runtime = if source.starts_with("package") { "go1.21" } else { "rust" };
         let runtime: Runtime = runtime.parse().unwrap();
         let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
+        let source = SourceBundle::from_text(runtime, source, limits).unwrap();
+        self.create_from(&source, runtime, secrets, change).await
+    }
+
+    /// A Go function of several files.
+    pub(crate) async fn create_go(&self, files: &[(&str, &str)]) -> FunctionId {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        let limits = SourceLimits { files: 10, total_bytes: 1 << 20 };
+        let source = SourceBundle::from_files(files, limits).unwrap();
+        self.create_from(&source, Runtime::Go { minor: 21 }, &[], |_| {}).await
+    }
+
+    async fn create_from(
+        &self,
+        source: &SourceBundle,
+        runtime: Runtime,
+        secrets: &[(&str, &str)],
+        change: impl FnOnce(&mut VersionSettings),
+    ) -> FunctionId {
         let id = FunctionId::new();
         let seal = |(name, value): &(&str, &str)| {
             (name.parse().unwrap(), secret_keys().seal(id, name, &Secret::new(*value)))
@@ -266,7 +306,7 @@ impl Fixture {
                 set: secrets.iter().map(seal).collect(),
                 removed: Vec::new(),
             },
-            source: &SourceBundle::from_text(runtime, source, limits).unwrap(),
+            source,
         };
         let mut tx = self.db.begin().await.unwrap();
         deploy::create(&mut tx, self.actor, RequestId::new().into(), &new).await.unwrap().unwrap();

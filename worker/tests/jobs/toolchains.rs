@@ -1,7 +1,14 @@
 //! Which worker builds what: nobody claims a build that it has no toolchain for.
 
-use std::time::Duration;
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use compiler::{Compiler, Fetches, Places, Toolchains};
+use sandbox::Conditions;
 use shared::{
     domain::{BuildId, FunctionId},
     queue::{CallLimits, FreeSlots, Rounds, open_lease},
@@ -9,7 +16,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, usual_cache};
 
 const GO: &str = "package main\n\nfunc Handler(in int) (int, error) { return in + 1, nil }\n";
 const RUST: &str = "pub fn handler(input: u64) -> Result<u64, String> {\n    Ok(input + 1)\n}\n";
@@ -53,6 +60,43 @@ async fn a_build_waits_and_says_so_until_a_worker_with_its_toolchain_starts() {
     assert_eq!(f.final_status("function", waiting.0).await, "active");
     go_only.stop().await;
     both.stop().await;
+    assert_eq!(f.live_jobs().await, 0);
+}
+
+/// The usual caches, but that the one of Rust cannot be made ready: something is in its way, which is
+/// returned.
+async fn cache_without_rust(root: &Path) -> Vec<PathBuf> {
+    let (found, usual) = (Toolchains::discover(&Places::from_environment()).await, usual_cache());
+    Compiler::prepare(found, &usual, Fetches::default(), &Conditions::default()).await;
+    let mut in_the_way = Vec::new();
+    for entry in fs::read_dir(&usual).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with("rust-") {
+            in_the_way.push(root.join(format!(".{name}.lock")));
+        }
+        if !name.ends_with(".lock") {
+            symlink(entry.path(), root.join(name)).unwrap();
+        }
+    }
+    in_the_way.iter().for_each(|path| fs::create_dir(path).unwrap());
+    in_the_way
+}
+
+#[tokio::test]
+async fn a_language_that_cannot_be_made_ready_holds_up_no_other_and_is_tried_again() {
+    let f = Fixture::new().await;
+    let cache = tempfile::tempdir().unwrap();
+    let in_the_way = cache_without_rust(cache.path()).await;
+    let worker = f.start_worker_with_cache(cache.path()).await;
+    let waiting = f.create(RUST, 5).await;
+    let build = f.build_of(waiting).await;
+    f.built(GO, 5).await;
+    let message = f.message(waiting, build).await.unwrap();
+    assert!(message.starts_with("no worker has rust: "), "{message}");
+
+    in_the_way.iter().for_each(|path| fs::remove_dir(path).unwrap());
+    assert_eq!(f.final_status("build", build.0).await, "succeeded");
+    worker.stop().await;
     assert_eq!(f.live_jobs().await, 0);
 }
 

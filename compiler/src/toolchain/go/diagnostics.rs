@@ -68,7 +68,7 @@ fn in_authors_words(diagnostic: Diagnostic, plan: &BuildPlan) -> Diagnostic {
         return Diagnostic::error(no_handler());
     }
     if message.contains("build constraints exclude all Go files") {
-        return Diagnostic::error(NOT_IN_BUILD);
+        return excluded(diagnostic, plan);
     }
     let is_generated = diagnostic.file.as_ref().is_some_and(|file| file.starts_with("apprun_"));
     if !is_generated {
@@ -83,6 +83,17 @@ fn in_authors_words(diagnostic: Diagnostic, plan: &BuildPlan) -> Diagnostic {
             let text = if is_missing { NOT_IN_BUILD.to_owned() } else { about_handler(message) };
             Diagnostic::error(text).at(file, function.line, function.column)
         }
+    }
+}
+
+/// With a place it is an import of another package; without, it is the package at the root.
+fn excluded(diagnostic: Diagnostic, plan: &BuildPlan) -> Diagnostic {
+    match (&diagnostic.file, &plan.handler) {
+        (Some(_), _) => diagnostic,
+        (None, Some((file, function))) => {
+            Diagnostic::error(NOT_IN_BUILD).at(file, function.line, function.column)
+        }
+        (None, None) => Diagnostic::error(NOT_IN_BUILD),
     }
 }
 
@@ -107,7 +118,7 @@ mod tests {
     use shared::domain::{SourceBundle, SourceLimits};
 
     use super::*;
-    use crate::Fetches;
+    use crate::{Fetches, toolchain::go::discover::GoVersion};
 
     fn parsed(log: &str) -> Vec<String> {
         parsed_for("package main\nfunc Handler(a int) {}", log)
@@ -117,7 +128,8 @@ mod tests {
         let files = [("handler.go".to_owned(), code.as_bytes().to_vec())];
         let limits = SourceLimits { files: 1, total_bytes: 999 };
         let source = SourceBundle::from_files(files, limits).unwrap();
-        let plan = crate::toolchain::go::plan(&source, 21, "go", Fetches::default()).unwrap();
+        let version = GoVersion { minor: 27, patch: 3 };
+        let plan = crate::toolchain::go::plan(&source, 21, version, Fetches::default()).unwrap();
         parse(log, &plan).iter().map(ToString::to_string).collect()
     }
 
@@ -167,6 +179,16 @@ mod tests {
             found[0].starts_with("handler.go:2:6: error: this file takes no part"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn an_excluded_package_is_told_where_it_is_imported_or_where_the_handler_is() {
+        let imported = "handler.go:1:8: build constraints exclude all Go files in /work/source/x\n";
+        let expected =
+            "handler.go:1:8: error: build constraints exclude all Go files in /work/source/x";
+        assert_eq!(parsed(imported), [expected]);
+        let root = "package function: build constraints exclude all Go files in /work/source\n";
+        assert!(parsed(root)[0].starts_with("handler.go:2:6: error: this file takes no part"));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use sandbox::{Access, Bind};
 
 use super::layout::ROOT;
 
+/// Generated code stands on its standard library, and on the order in which packages start since.
+const OLDEST_MINOR: u16 = 21;
+
 /// An installed Go that can build.
 #[derive(Debug, Clone)]
 pub(crate) struct GoToolchain {
@@ -50,7 +53,13 @@ fn inspect(root: &Path) -> Result<GoVersion, String> {
     let text = fs::read_to_string(root.join("VERSION"))
         .map_err(|error| format!("has no readable VERSION file: {error}"))?;
     let first = text.lines().next().unwrap_or_default();
-    parse_version(first).ok_or_else(|| format!("has an unknown version: {first:?}"))
+    match parse_version(first) {
+        Some(version) if version.minor >= OLDEST_MINOR => Ok(version),
+        Some(GoVersion { minor, .. }) => {
+            Err(format!("is go1.{minor}; 1.{OLDEST_MINOR} or newer is needed"))
+        }
+        None => Err(format!("has an unknown version: {first:?}")),
+    }
 }
 
 /// `go1.27.3`, `go1.22`, `go1.28rc1`.
@@ -128,14 +137,18 @@ mod tests {
     fn the_newest_complete_one_is_taken_and_the_others_are_explained() {
         let home = tempfile::tempdir().unwrap();
         let root = |name: &str| home.path().join(name);
-        install(&root("a"), "go1.9.7\n");
+        install(&root("a"), "go1.19.7\n");
         install(&root("b"), "go1.22.1\ntime 2024\n");
         install(&root("c"), "go1.99.0");
         fs::remove_dir_all(root("c").join("src")).unwrap();
         let roots = ["a", "b", "c", "d"].map(root);
         let mut unusable = Vec::new();
         assert_eq!(discover(&roots, &mut unusable).unwrap().root, root("b"));
-        assert!(unusable.len() == 1 && unusable[0].contains("src/runtime is missing"));
+        let reasons = ["is go1.19; 1.21 or newer is needed", "src/runtime is missing"];
+        assert_eq!(unusable.len(), reasons.len(), "{unusable:?}");
+        for (found, reason) in unusable.iter().zip(reasons) {
+            assert!(found.contains(reason), "{found}");
+        }
     }
 
     #[test]

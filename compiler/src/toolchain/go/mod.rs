@@ -1,5 +1,6 @@
 //! Go: pure, static, reproducible builds by the go command.
 
+mod constraint;
 mod diagnostics;
 mod discover;
 mod layout;

@@ -3,10 +3,10 @@
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
-use super::{layout, sum};
+use super::{constraint, discover::GoVersion, layout, sum};
 use crate::{
     dependencies::{Dependency, Fetches, GoModule, PROXY_DIR},
-    plan::{BuildPlan, Refusal, env, file},
+    plan::{BuildPlan, Refusal, env, file, refuse_folder},
     toolchain::{
         Language,
         scan::{self, Function, Syntax},
@@ -17,6 +17,10 @@ use crate::{
 pub(super) const DEFAULT_MODULE: &str = "function";
 /// The package that speaks the protocol; a folder beside the author's files.
 pub(super) const SERVE_PACKAGE: &str = "apprun_handler";
+/// The package that keeps stdout for the result.
+const STDOUT_PACKAGE: &str = "apprun_stdout";
+/// Where the package at the root imports it, when it is not `main`: its own start might print too.
+const STDOUT_FILE: &str = "apprun_stdout.go";
 /// `main`, when the handler is in a package of another name; `main` cannot be imported.
 const MAIN_PACKAGE: &str = "apprun_main";
 /// `main`, when the handler is in package main itself.
@@ -25,6 +29,9 @@ const MAIN_FILE: &str = "apprun_main.go";
 const RESERVED: &str = "apprun_";
 
 pub(super) const SERVE: &str = include_str!("template/serve.go");
+/// Stands in `SERVE` for the name of the author's module.
+const MODULE: &str = "MODULE";
+pub(super) const STDOUT: &str = include_str!("template/stdout.go");
 pub(super) const DECODE: &str = include_str!("template/decode.go");
 pub(super) const EXPLAIN: &str = include_str!("template/explain.go");
 
@@ -38,11 +45,12 @@ struct RootPackage {
 pub(crate) fn plan(
     source: &SourceBundle,
     minor: u16,
-    toolchain: &str,
+    version: GoVersion,
     fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
     refuse_reserved_names(source)?;
-    let package = root_package(source)?;
+    refuse_folder(source, "go.mod")?;
+    let package = root_package(source, version.minor)?;
     let mut files: Vec<_> =
         source.files().map(|(path, content)| file(format!("source/{path}"), content)).collect();
     let module = match source.get("go.mod") {
@@ -66,7 +74,7 @@ pub(crate) fn plan(
     }
     Ok(BuildPlan {
         language: Language::Go,
-        toolchain: toolchain.to_owned(),
+        toolchain: format!("{version} linux/amd64"),
         program: layout::GO.into(),
         args: build_args(Some("/work/out/function"), &[target]),
         env,
@@ -74,6 +82,7 @@ pub(crate) fn plan(
         artifact_path: "out/function".into(),
         prepared: &[],
         needs,
+        joins_offered: false,
         handler: package.handler,
     })
 }
@@ -119,12 +128,14 @@ pub(super) fn go_mod(minor: u16) -> InputFile {
     file("source/go.mod", format!("module {DEFAULT_MODULE}\n\ngo 1.{minor}\n"))
 }
 
-pub(super) fn serve_package() -> [InputFile; 3] {
+/// The generated packages, as parts of a module.
+pub(super) fn serve_packages(module: &str) -> [InputFile; 4] {
     let path = |name: &str| format!("source/{SERVE_PACKAGE}/{name}");
     [
-        file(path("serve.go"), SERVE),
+        file(path("serve.go"), SERVE.replace(MODULE, module)),
         file(path("decode.go"), DECODE),
         file(path("explain.go"), EXPLAIN),
+        file(format!("source/{STDOUT_PACKAGE}/stdout.go"), STDOUT),
     ]
 }
 
@@ -143,7 +154,7 @@ fn add_main(files: &mut Vec<InputFile>, module: &str, package: &RootPackage) -> 
     let takes_context =
         package.handler.as_ref().is_some_and(|(_, function)| function.parameters.len() == 2);
     let serve = if takes_context { "ServeContext" } else { "Serve" };
-    files.extend(serve_package());
+    files.extend(serve_packages(module));
     // The build line lifts this file alone to the language version that generics need.
     let header =
         format!("//go:build go1.21\n\npackage main\n\nimport (\n\t\"{module}/{SERVE_PACKAGE}\"\n");
@@ -152,6 +163,9 @@ fn add_main(files: &mut Vec<InputFile>, module: &str, package: &RootPackage) -> 
         files.push(file(format!("source/{MAIN_FILE}"), main));
         return ".";
     }
+    let name = &package.name;
+    let early = format!("package {name}\n\nimport _ \"{module}/{STDOUT_PACKAGE}\"\n");
+    files.push(file(format!("source/{STDOUT_FILE}"), early));
     let import = format!("\tfunction \"{module}\"\n");
     let main = format!(
         "{header}{import})\n\nfunc main() {{ {SERVE_PACKAGE}.{serve}(function.Handler) }}\n"
@@ -186,30 +200,38 @@ fn refuse_context_without_input(package: &RootPackage) -> Result<(), Refusal> {
 }
 
 /// Reads the files that go would take for the package at the root.
-fn root_package(source: &SourceBundle) -> Result<RootPackage, Refusal> {
+fn root_package(source: &SourceBundle, newest_minor: u16) -> Result<RootPackage, Refusal> {
     let is_code = |path: &str| {
         !path.contains('/')
             && path.ends_with(".go")
             && !path.ends_with("_test.go")
             && !path.starts_with(['_', '.'])
     };
-    let files: Vec<_> = source.files().filter(|(path, _)| is_code(path)).collect();
+    let code = source.files().filter(|(path, _)| is_code(path));
+    let (mut files, left_out): (Vec<_>, Vec<_>) =
+        code.partition(|(path, content)| constraint::takes_part(path, content, newest_minor));
+    if files.is_empty() {
+        // Go says why none of them takes part.
+        files.clone_from(&left_out);
+    }
     let Some((_, first)) = files.first() else {
         return Err(vec![Diagnostic::error(
             "no Go file at the root of the source: the handler belongs there",
         )]);
     };
-    let functions = || {
-        files.iter().flat_map(|(path, content)| {
-            scan::functions(content, Syntax::Go).into_iter().map(move |found| (*path, found))
-        })
-    };
     let named = |name: &'static str| move |found: &(&str, Function)| found.1.name == name;
-    let handler = functions().find(named("Handler"));
+    // One in a file that takes no part is kept, for the message about it.
+    let handler = functions_in(&files).chain(functions_in(&left_out)).find(named("Handler"));
     Ok(RootPackage {
         name: scan::go_package(first).unwrap_or_else(|| "main".to_owned()),
-        has_main: functions().any(|found| named("main")(&found)),
+        has_main: functions_in(&files).any(|found| named("main")(&found)),
         handler: handler.map(|(path, function)| (path.to_owned(), function)),
+    })
+}
+
+fn functions_in<'a>(files: &[(&'a str, &[u8])]) -> impl Iterator<Item = (&'a str, Function)> {
+    files.iter().flat_map(|(path, content)| {
+        scan::functions(content, Syntax::Go).into_iter().map(move |found| (*path, found))
     })
 }
 
@@ -235,13 +257,15 @@ mod tests {
 
     use super::*;
 
+    const GO: GoVersion = GoVersion { minor: 27, patch: 3 };
+
     fn bundle(files: &[(&str, &str)]) -> SourceBundle {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
         SourceBundle::from_files(files, SourceLimits { files: 9, total_bytes: 9999 }).unwrap()
     }
 
     fn planned(files: &[(&str, &str)]) -> BuildPlan {
-        plan(&bundle(files), 21, "go", Fetches::default()).unwrap()
+        plan(&bundle(files), 21, GO, Fetches::default()).unwrap()
     }
 
     fn generated(plan: &BuildPlan, path: &str) -> String {
@@ -278,13 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn files_that_take_no_part_decide_nothing() {
+        let handler = "package main\nfunc Handler(in int) (int, error) {}";
+        let tool = "//go:build ignore\n\npackage tool\nfunc main() {}";
+        for beside in [("gen.go", tool), ("a_windows.go", "package main\nfunc main() {}")] {
+            let plan = planned(&[beside, ("handler.go", handler)]);
+            assert!(generated(&plan, "source/apprun_main.go").contains("Serve(Handler)"));
+        }
+    }
+
+    #[test]
     fn a_source_without_a_usable_root_is_refused() {
-        let refused = |files: &[(&str, &str)]| {
-            plan(&bundle(files), 21, "go", Fetches::default()).unwrap_err()
-        };
+        let refused =
+            |files: &[(&str, &str)]| plan(&bundle(files), 21, GO, Fetches::default()).unwrap_err();
         assert!(refused(&[("sub/a.go", "package a")])[0].message.contains("no Go file"));
         assert!(refused(&[("a_test.go", "package a")])[0].message.contains("no Go file"));
-        assert!(refused(&[("apprun_main.go", "")])[0].message.contains("rename"));
+        for path in ["apprun_main.go", "apprun_stdout/a.txt", "go.mod/a.txt"] {
+            assert!(refused(&[(path, ""), ("a.go", "package a")])[0].message.contains("rename"));
+        }
         let broken = refused(&[("a.go", "package a"), ("go.mod", "go 1.21")]);
         assert_eq!(broken[0].file.as_deref(), Some("go.mod"));
     }
@@ -292,13 +327,13 @@ mod tests {
     #[test]
     fn the_key_covers_source_version_and_toolchain() {
         let code = "package main\nfunc main() {}";
-        let key = |files: &[(&str, &str)], minor, toolchain: &str| {
-            plan(&bundle(files), minor, toolchain, Fetches::default()).unwrap().key()
+        let key = |files: &[(&str, &str)], minor, version| {
+            plan(&bundle(files), minor, version, Fetches::default()).unwrap().key()
         };
-        let base = key(&[("a.go", code)], 21, "go1.27.3");
-        assert_eq!(base, key(&[("a.go", code)], 21, "go1.27.3"));
-        assert_ne!(base, key(&[("b.go", code)], 21, "go1.27.3"));
-        assert_ne!(base, key(&[("a.go", code)], 22, "go1.27.3"));
-        assert_ne!(base, key(&[("a.go", code)], 21, "go1.27.4"));
+        let base = key(&[("a.go", code)], 21, GO);
+        assert_eq!(base, key(&[("a.go", code)], 21, GO));
+        assert_ne!(base, key(&[("b.go", code)], 21, GO));
+        assert_ne!(base, key(&[("a.go", code)], 22, GO));
+        assert_ne!(base, key(&[("a.go", code)], 21, GoVersion { patch: 4, ..GO }));
     }
 }

@@ -1,5 +1,7 @@
 //! Reads from `go.sum` what a build has to fetch. The hashes in it are go's to check.
 
+use std::collections::BTreeSet;
+
 use shared::domain::{Diagnostic, SourceBundle};
 
 use crate::{
@@ -15,7 +17,7 @@ pub(super) fn needs(source: &SourceBundle) -> Result<Vec<Dependency>, Refusal> {
         let line = u32::try_from(line + 1).unwrap_or(u32::MAX);
         Err(vec![Diagnostic::error(message).at("go.sum", line, 1)])
     };
-    let mut needs = Vec::new();
+    let (mut needs, mut versions) = (BTreeSet::new(), BTreeSet::new());
     for (number, line) in String::from_utf8_lossy(sums).lines().enumerate() {
         if line.trim().is_empty() {
             continue;
@@ -23,14 +25,14 @@ pub(super) fn needs(source: &SourceBundle) -> Result<Vec<Dependency>, Refusal> {
         let Some(module) = read_line(line) else {
             return refuse(number, "is no line 'module version h1:…'".to_owned());
         };
-        needs.push(Dependency::GoModule(module));
-        if needs.len() > MAX_DEPENDENCIES {
+        // Of most modules both files are named.
+        versions.insert((module.path.clone(), module.version.clone()));
+        needs.insert(Dependency::GoModule(module));
+        if versions.len() > MAX_DEPENDENCIES {
             return refuse(number, format!("more than {MAX_DEPENDENCIES} modules"));
         }
     }
-    needs.sort();
-    needs.dedup();
-    Ok(needs)
+    Ok(needs.into_iter().collect())
 }
 
 /// `golang.org/x/text v0.3.0/go.mod h1:…`. Names become paths, so they must be plain.
@@ -99,7 +101,11 @@ mod tests {
             let refused = of(&[("go.sum", &format!("\n{line}\n"))]).unwrap_err();
             assert_eq!((refused[0].file.as_deref(), refused[0].line), (Some("go.sum"), Some(2)));
         }
-        let many: String = (0..=1000).map(|n| format!("a{n} v1.0.0 h1:x\n")).collect();
+        let many = |count: usize| -> String {
+            (0..count).map(|n| format!("a{n} v1.0.0 h1:x\na{n} v1.0.0/go.mod h1:x\n")).collect()
+        };
+        assert_eq!(of(&[("go.sum", &many(1000).repeat(2))]).unwrap().len(), 2000);
+        let many = many(1001);
         assert!(of(&[("go.sum", &many)]).unwrap_err()[0].message.contains("more than 1000"));
     }
 }

@@ -69,7 +69,7 @@ const OLDEST_MINOR: u16 = 18;
 /// All that decides what a warm-up makes, besides the toolchain.
 pub(crate) fn warm_up_inputs() -> Vec<String> {
     let mut inputs: Vec<_> = PACKAGES.iter().map(|package| (*package).to_owned()).collect();
-    inputs.extend([plan::SERVE, plan::DECODE, plan::EXPLAIN].map(str::to_owned));
+    inputs.extend([plan::SERVE, plan::DECODE, plan::EXPLAIN, plan::STDOUT].map(str::to_owned));
     inputs.extend(plan::build_args(None, &[]));
     inputs.extend(plan::environment().into_iter().map(|(name, value)| format!("{name}={value}")));
     inputs
@@ -88,10 +88,10 @@ pub(crate) async fn warm_up(
     let packages: Vec<_> = PACKAGES.iter().filter(known).copied().collect();
     let args = plan::build_args(None, &packages);
     warm_up.run(GO, args, plan::environment(), vec![plan::go_mod(newest)]).await?;
-    for minor in OLDEST_MINOR.min(newest)..=newest {
+    for minor in OLDEST_MINOR..=newest {
         let args = plan::build_args(None, &[&format!("./{}", plan::SERVE_PACKAGE)]);
         let mut files = vec![plan::go_mod(minor)];
-        files.extend(plan::serve_package());
+        files.extend(plan::serve_packages(plan::DEFAULT_MODULE));
         warm_up.run(GO, args, plan::environment(), files).await?;
     }
     warm_up.finish().await;

@@ -1,5 +1,7 @@
 //! Reads what cargo and rustc print into diagnostics that point into the author's files.
 
+use std::collections::BTreeSet;
+
 use shared::domain::{Diagnostic, Severity};
 
 use super::plan::MAIN_FILE;
@@ -34,13 +36,23 @@ pub(crate) fn parse(log: &str, plan: &BuildPlan) -> Vec<Diagnostic> {
     let failures = summaries
         .into_iter()
         .filter(|summary| only_summaries && summary.severity == Severity::Error);
-    let mut found: Vec<Diagnostic> = Vec::new();
-    for message in messages.into_iter().chain(failures) {
-        let diagnostic = in_authors_words(&message, plan);
-        if found.len() < MAX_DIAGNOSTICS && !found.contains(&diagnostic) {
-            found.push(diagnostic);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let found =
+        messages.into_iter().chain(failures).map(|message| in_authors_words(&message, plan));
+    capped(found.filter(|diagnostic| seen.insert(diagnostic.to_string())).collect())
+}
+
+/// As many as are kept, in their order; warnings make way for errors.
+fn capped(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    let errors = found.iter().filter(|diagnostic| is_error(diagnostic)).count();
+    let mut warnings_left = MAX_DIAGNOSTICS.saturating_sub(errors);
+    found.retain(|diagnostic| {
+        let is_kept = is_error(diagnostic) || warnings_left > 0;
+        warnings_left -= usize::from(is_kept && !is_error(diagnostic));
+        is_kept
+    });
+    found.truncate(MAX_DIAGNOSTICS);
     found
 }
 
@@ -80,14 +92,16 @@ fn heading(line: &str) -> Option<(Severity, &str)> {
     (!has_code || word.ends_with(']')).then_some((severity, text))
 }
 
-/// `  --> handler.rs:3:9`
+/// `  --> handler.rs:3:9`; cargo says where a manifest is from where it runs, rustc from the crate's root.
 fn place(line: &str) -> Option<(&str, u32, u32)> {
     let path = line.trim_start().strip_prefix("--> ")?;
     let mut parts = path.rsplitn(3, ':');
     let column = parts.next()?.trim_end().parse().ok()?;
     let line = parts.next()?.parse().ok()?;
     let file = parts.next()?;
-    Some((file.strip_prefix("/work/source/").unwrap_or(file), line, column))
+    let of_manifest = file.strip_prefix("source/").filter(|file| file.ends_with("Cargo.toml"));
+    let file = file.strip_prefix("/work/source/").or(of_manifest).unwrap_or(file);
+    Some((file, line, column))
 }
 
 /// What is written behind the carets: ``  |  ^^^ expected `u8`, found `&str` ``
@@ -100,7 +114,7 @@ fn label(line: &str) -> Option<&str> {
 
 fn found_type(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("found fn item `")?;
-    rest.split_once(" {handler}`").map(|(found, _)| found)
+    rest.split_once(" {").map(|(found, _)| found)
 }
 
 fn is_summary(text: &str) -> bool {
@@ -115,6 +129,9 @@ fn in_authors_words(message: &Message<'_>, plan: &BuildPlan) -> Diagnostic {
     let is_generated = message.place.is_some_and(|(file, ..)| file.ends_with(MAIN_FILE));
     if is_generated {
         return about_handler(message, plan.handler.as_ref());
+    }
+    if let Some(diagnostic) = about_manifest(message) {
+        return diagnostic;
     }
     let text = match message.label {
         Some(label) if !message.text.contains(label) => format!("{}: {label}", message.text),
@@ -131,19 +148,31 @@ fn in_authors_words(message: &Message<'_>, plan: &BuildPlan) -> Diagnostic {
     }
 }
 
+/// Cargo shows no line for what it understands and does not like.
+fn about_manifest(message: &Message<'_>) -> Option<Diagnostic> {
+    let mut details = message.details.iter();
+    let path =
+        details.find_map(|line| line.strip_prefix("failed to parse manifest at `/work/source/"))?;
+    let reasons: Vec<_> = details.copied().filter(|line| *line != "Caused by:").collect();
+    let path = path.trim_end_matches('`');
+    (!reasons.is_empty()).then(|| Diagnostic::error(reasons.join("\n")).at(path, 1, 1))
+}
+
+/// It may be one that the author has from elsewhere, and then its place is not known.
 fn about_handler(message: &Message<'_>, handler: Option<&(String, Function)>) -> Diagnostic {
-    let Some((file, function)) = handler else {
-        let hint = format!("no handler found: write {SIGNATURE}, or your own fn main");
-        return Diagnostic::error(hint);
-    };
-    let text = if message.text.contains("is private") {
+    let text = if handler.is_none() && message.text.starts_with("cannot find") {
+        format!("no handler found: write {SIGNATURE}, or your own fn main")
+    } else if message.text.contains("is private") {
         "handler is private: put `pub` before it".to_owned()
     } else if let Some(found) = message.found_type {
         format!("handler is {found}, but must be {SIGNATURE}")
     } else {
         format!("handler cannot be called: {}; it must be {SIGNATURE}", message.text)
     };
-    Diagnostic::error(text).at(file, function.line, function.column)
+    match handler {
+        Some((file, function)) => Diagnostic::error(text).at(file, function.line, function.column),
+        None => Diagnostic::error(text),
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +253,35 @@ error: could not compile `function` (lib) due to 2 previous errors; 1 warning em
         let bound = "error[E0277]: the trait bound `A: Serialize` is not satisfied\n --> apprun_main.rs:2:1";
         let found = parsed(HANDLER, bound);
         assert!(found[0].contains("`A: Serialize` is not satisfied; it must be pub fn"));
+    }
+
+    #[test]
+    fn a_wrong_signature_from_elsewhere_is_not_a_missing_handler() {
+        let log = "error[E0308]: mismatched types\n  --> apprun_main.rs:4:25\n   |\n\
+                   \x20  = note: expected fn pointer `fn(_) -> Result<_, _>`\n\
+                   \x20                found fn item `fn(u8) -> u8 {price::handler}`\n";
+        let expected = "error: handler is fn(u8) -> u8, but must be pub fn handler";
+        assert!(parsed("", log)[0].starts_with(expected), "{:?}", parsed("", log));
+    }
+
+    #[test]
+    fn no_number_of_warnings_hides_an_error() {
+        let warnings: String =
+            (0..60).map(|n| format!("warning: w{n}\n --> handler.rs:{n}:1\n\n")).collect();
+        let found = parsed(HANDLER, &(warnings + "error: the reason\n --> handler.rs:70:1\n"));
+        assert_eq!(found.len(), MAX_DIAGNOSTICS);
+        assert_eq!(found.last().unwrap(), "handler.rs:70:1: error: the reason");
+    }
+
+    #[test]
+    fn a_broken_manifest_is_the_authors_file() {
+        let log = "error: missing field\n --> source/Cargo.toml:2:1\n  |\n";
+        assert_eq!(parsed(HANDLER, log), ["Cargo.toml:2:1: error: missing field"]);
+        let log = "error: failed to load manifest for dependency `shop`\n\nCaused by:\n  \
+                   failed to parse manifest at `/work/source/Cargo.toml`\n\nCaused by:\n  no version\n";
+        assert_eq!(parsed(HANDLER, log), ["Cargo.toml:1:1: error: no version"]);
+        let module = "error: oops\n --> source/price.rs:2:1\n  |\n";
+        assert_eq!(parsed(HANDLER, module), ["source/price.rs:2:1: error: oops"]);
     }
 
     proptest::proptest! {

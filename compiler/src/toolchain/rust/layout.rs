@@ -29,6 +29,8 @@ const WARM_BUILD_CACHE: &str = "/warm/rust";
 /// Sub-directories of a published cache.
 pub(super) const LIBRARIES_DIR: &str = "lib";
 pub(super) const VENDOR_DIR: &str = "vendor";
+/// The same crates, each in an archive.
+pub(super) const ARCHIVES_DIR: &str = "archives";
 pub(super) const SERVE_DIR: &str = "serve";
 pub(super) const LINKER_DIR: &str = "linker";
 pub(super) const BUILD_DIR: &str = "build";

@@ -1,16 +1,19 @@
 //! Decides how a Rust source is built: library or program, which manifests, which command line.
 
+use std::collections::BTreeSet;
+
 use sandbox::InputFile;
 use shared::domain::{Diagnostic, SourceBundle};
 
 use super::{
     layout, lock,
     manifest::{self, Manifest},
-    warm::{CRATES_LOCK, PREPARED},
+    offered,
+    warm::PREPARED,
 };
 use crate::{
     dependencies::{Dependency, Fetches},
-    plan::{BuildPlan, Refusal, env, file},
+    plan::{BuildPlan, Refusal, env, file, refuse_folder},
     toolchain::{
         Language,
         scan::{self, Function, Syntax},
@@ -22,14 +25,19 @@ const MAIN: &str = include_str!("template/apprun_main.rs");
 pub(super) const MAIN_FILE: &str = "apprun_main.rs";
 /// The crate and binary of the generated main.
 const MAIN_CRATE: &str = "apprun-main";
+const HANDLER: &str = "handler";
 /// Where the one crate root is looked for in a source without a manifest, first match first.
 const ENTRIES: [&str; 5] = ["handler.rs", "src/lib.rs", "src/main.rs", "lib.rs", "main.rs"];
+const LIBRARIES: [&str; 2] = ["src/lib.rs", "lib.rs"];
+const PROGRAMS: [&str; 2] = ["src/main.rs", "main.rs"];
 
 /// The author's crate, as far as the generated main has to know it.
 struct AuthorCrate {
     name: String,
     /// Generated, where the source has none.
     manifest: Option<InputFile>,
+    /// For the generated main.
+    profile: String,
     /// The program to build, where it brings one.
     program: Option<String>,
     handler: Option<(String, Function)>,
@@ -40,36 +48,39 @@ pub(crate) fn plan(
     toolchain: &str,
     fetches: Fetches,
 ) -> Result<BuildPlan, Refusal> {
+    refuse_folder(source, "Cargo.toml")?;
     let author = match source.get("Cargo.toml") {
         Some(manifest) => crate_with_manifest(source, manifest)?,
         None => crate_without_manifest(source)?,
     };
-    let needs = needs(source, fetches, author.program.is_some())?;
-    // The offered crates exist in one version each: a lock that names others could not be kept.
+    let pins = pins(source, fetches, author.program.is_some())?;
+    // It comes back below, where it can be kept.
     let given = source.files().filter(|(path, _)| *path != "Cargo.lock");
     let mut files: Vec<_> =
         given.map(|(path, content)| file(format!("source/{path}"), content)).collect();
     files.extend(author.manifest);
-    let config = match needs.is_empty() {
-        true => manifest::cargo_config(),
-        false => manifest::fetched_config(),
+    let config = match pins {
+        None => manifest::cargo_config(),
+        Some(_) => manifest::fetched_config(),
     };
     files.push(file(".cargo/config.toml", config));
     let (folder, binary) = match author.program {
         Some(program) => ("source", program),
         None => {
-            files.extend(main_crate(MAIN_CRATE, &author.name));
+            files.extend(main_crate(MAIN_CRATE, &author.name, &author.profile));
             ("main", MAIN_CRATE.to_owned())
         }
     };
     let mut args = build_args(folder, &binary);
-    if !needs.is_empty() {
+    let is_whole = folder == "source";
+    let joins_offered = pins.is_some() && !is_whole;
+    let mut needs = Vec::new();
+    if let Some(pins) = pins {
         // Cargo builds the workspace of the manifest it is given, and keeps to the lock beside it.
-        let lock = source.get("Cargo.lock").unwrap_or_default();
-        files.push(file(format!("{folder}/Cargo.lock"), lock));
+        files.push(file(format!("{folder}/Cargo.lock"), pins.lock));
         // The generated main is not in the author's lock; its own few crates join it.
-        let is_whole = folder == "source";
         args.extend(is_whole.then(|| "--frozen".to_owned()));
+        needs = pins.crates;
     }
     Ok(BuildPlan {
         language: Language::Rust,
@@ -81,36 +92,46 @@ pub(crate) fn plan(
         artifact_path: format!("target/{}/release/{binary}", layout::TARGET),
         prepared: PREPARED,
         needs,
+        joins_offered,
         handler: author.handler,
     })
 }
 
-/// What has to be fetched: nothing, where the offered crates are all that the lock pins.
-fn needs(
+/// What an author's lock asks for.
+struct Pins {
+    lock: String,
+    /// All of the lock, to be fetched.
+    crates: Vec<Dependency>,
+}
+
+/// None where the offered crates are all that a build needs, or gets: they exist in one version each,
+/// so a lock that names others could not be kept. With a generated main they join the author's crates,
+/// and take the place of older versions of themselves.
+fn pins(
     source: &SourceBundle,
     fetches: Fetches,
     brings_main: bool,
-) -> Result<Vec<Dependency>, Refusal> {
-    let Some(lock) = source.get("Cargo.lock").filter(|_| fetches.crates) else {
-        return Ok(Vec::new());
-    };
-    let pinned = lock::crates(&String::from_utf8_lossy(lock))?;
-    let offered = lock::crates(CRATES_LOCK)?;
-    if pinned.iter().all(|it| offered.contains(it)) {
-        return Ok(Vec::new());
+) -> Result<Option<Pins>, Refusal> {
+    let Some(lock) = source.get("Cargo.lock").filter(|_| fetches.crates) else { return Ok(None) };
+    let lock = String::from_utf8_lossy(lock).into_owned();
+    let offered = offered::crates();
+    let is_offered = |it: &Dependency| matches!(it, Dependency::Crate(it) if offered.contains(it));
+    let pinned = lock::crates(&lock)?;
+    if pinned.iter().all(is_offered) {
+        return Ok(None);
     }
-    let has = |name: &str| {
-        pinned.iter().any(|it| matches!(it, Dependency::Crate(found) if found.name == name))
-    };
-    let joins = |it: &Dependency| matches!(it, Dependency::Crate(own) if !has(&own.name));
-    let of_main = offered.into_iter().filter(|it| !brings_main && joins(it)).collect::<Vec<_>>();
-    Ok([pinned, of_main].concat())
+    if brings_main {
+        return Ok(Some(Pins { lock, crates: pinned }));
+    }
+    let lock = lock::without_replaced(&lock, &offered);
+    let crates = lock::crates(&lock)?;
+    Ok(Some(Pins { lock, crates }))
 }
 
 /// The generated crate.
-pub(super) fn main_crate(name: &str, author: &str) -> [InputFile; 2] {
+pub(super) fn main_crate(name: &str, author: &str, profile: &str) -> [InputFile; 2] {
     [
-        file("main/Cargo.toml", manifest::for_main(name, author)),
+        file("main/Cargo.toml", manifest::for_main(name, author, profile)),
         file(format!("main/{MAIN_FILE}"), MAIN),
     ]
 }
@@ -153,10 +174,8 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
         vec![Diagnostic::error("no [package] with a name in it").at("Cargo.toml", 1, 1)]
     })?;
     let library = source.get(&manifest.library);
-    // A library may get its handler from a module; one without the word has none.
-    let mentions = |code: &[u8]| String::from_utf8_lossy(code).contains("handler");
-    let has_handler = library.is_some_and(mentions);
-    let found = manifest.program(|path| source.get(path).is_some());
+    let has_handler = library.is_some_and(offers_handler);
+    let found = manifest.program(&paths(source));
     let (program, entry) = match found.filter(|_| !has_handler) {
         Some((program, entry)) if has_main(&functions_of(source, &entry)) => (Some(program), entry),
         Some((_, entry)) if library.is_none() => return Err(no_main_in(source, &entry)),
@@ -164,7 +183,12 @@ fn crate_with_manifest(source: &SourceBundle, text: &[u8]) -> Result<AuthorCrate
         _ => (None, manifest.library),
     };
     let handler = handler_in(&entry, functions_of(source, &entry));
-    Ok(AuthorCrate { name: manifest.package, manifest: None, program, handler })
+    let Manifest { package: name, profile, .. } = manifest;
+    Ok(AuthorCrate { name, manifest: None, profile, program, handler })
+}
+
+fn paths(source: &SourceBundle) -> BTreeSet<&str> {
+    source.files().map(|(path, _)| path).collect()
 }
 
 fn no_main_in(source: &SourceBundle, entry: &str) -> Refusal {
@@ -175,7 +199,7 @@ fn no_main_in(source: &SourceBundle, entry: &str) -> Refusal {
 }
 
 fn no_target(manifest: &Manifest, source: &SourceBundle) -> Refusal {
-    let several = !manifest.programs(|path| source.get(path).is_some()).is_empty();
+    let several = !manifest.programs(&paths(source)).is_empty();
     let message = match several {
         true => "several programs and no library: default-run in [package] says which to build",
         false => "neither src/lib.rs with a handler nor src/main.rs with fn main",
@@ -193,19 +217,26 @@ fn crate_without_manifest(source: &SourceBundle) -> Result<AuthorCrate, Refusal>
     Ok(AuthorCrate {
         name,
         manifest: Some(file("source/Cargo.toml", manifest)),
+        profile: String::new(),
         program,
         handler: handler_in(entry, functions),
     })
 }
 
-/// The crate root: a usual name, or the only Rust file there is.
+/// The crate root: a library that offers a handler, a program, a usual name, or the only Rust file
+/// there is. Beside a program, `handler.rs` is a module of it.
 fn entry_of(source: &SourceBundle) -> Result<&str, Refusal> {
-    let code: Vec<_> =
-        source.files().map(|(path, _)| path).filter(|path| path.ends_with(".rs")).collect();
-    let usual = ENTRIES.iter().find_map(|entry| code.iter().find(|path| *path == entry));
+    let code: Vec<_> = source.files().filter(|(path, _)| path.ends_with(".rs")).collect();
+    let first = |names: &[&str], fits: fn(&[u8]) -> bool| {
+        let named = |name: &&str| code.iter().find(|(path, content)| path == name && fits(content));
+        names.iter().find_map(named).map(|(path, _)| *path)
+    };
+    let usual = first(&LIBRARIES, offers_handler)
+        .or_else(|| first(&PROGRAMS, |code| has_main(&scan::functions(code, Syntax::Rust))))
+        .or_else(|| first(&ENTRIES, |_| true));
     match (usual, code.as_slice()) {
         (Some(entry), _) => Ok(entry),
-        (None, [only]) => Ok(only),
+        (None, [(only, _)]) => Ok(only),
         (None, []) => Err(vec![Diagnostic::error("no Rust file in the source")]),
         (None, _) => {
             let message = format!("no crate root among the files: one of {}", ENTRIES.join(", "));
@@ -222,9 +253,15 @@ fn has_main(functions: &[Function]) -> bool {
     functions.iter().any(|function| function.name == "main")
 }
 
+/// Whether a library beside an own `main` is there for its handler.
+fn offers_handler(library: &[u8]) -> bool {
+    let functions = scan::functions(library, Syntax::Rust);
+    functions.iter().any(|function| function.name == HANDLER) || scan::re_exports(library, HANDLER)
+}
+
 fn handler_in(entry: &str, functions: Vec<Function>) -> Option<(String, Function)> {
     let mut functions = functions.into_iter();
-    functions.find(|function| function.name == "handler").map(|found| (entry.to_owned(), found))
+    functions.find(|function| function.name == HANDLER).map(|found| (entry.to_owned(), found))
 }
 
 #[cfg(test)]
@@ -267,6 +304,21 @@ mod tests {
     }
 
     #[test]
+    fn the_crate_root_is_what_says_so_and_not_the_first_name() {
+        let (main, handler) = ("fn main() {}", "pub fn handler(n: u8) -> Result<u8, String> {}");
+        let module = format!("mod handler; {main}");
+        for (files, root) in [
+            ([("handler.rs", handler), ("main.rs", &module)], "main.rs"),
+            ([("src/lib.rs", "pub fn one() {}"), ("src/main.rs", main)], "src/main.rs"),
+            ([("src/lib.rs", handler), ("src/main.rs", main)], "src/lib.rs"),
+            ([("handler.rs", handler), ("lib.rs", "pub mod handler;")], "handler.rs"),
+        ] {
+            let manifest = generated(&planned(&files), "source/Cargo.toml");
+            assert!(manifest.contains(&format!("path = {root:?}")), "{manifest}");
+        }
+    }
+
+    #[test]
     fn an_own_manifest_is_honoured() {
         let manifest = "[package]\nname = \"greet\"\n";
         let lib = [("Cargo.toml", manifest), ("src/lib.rs", ""), ("Cargo.lock", "# lock")];
@@ -284,6 +336,8 @@ mod tests {
         let refused = |files: &[(&str, &str)]| plan(files).unwrap_err();
         assert!(refused(&[("a.txt", "")])[0].message.contains("no Rust file"));
         assert!(refused(&[("a.rs", ""), ("b.rs", "")])[0].message.contains("no crate root"));
+        let clash = refused(&[("Cargo.toml/a.txt", ""), ("lib.rs", "")]);
+        assert_eq!(clash[0].file.as_deref(), Some("Cargo.toml/a.txt"));
         let nameless = refused(&[("Cargo.toml", "[workspace]"), ("src/lib.rs", "")]);
         assert_eq!(nameless[0].file.as_deref(), Some("Cargo.toml"));
         assert!(plan(&[("only.rs", "")]).is_ok());

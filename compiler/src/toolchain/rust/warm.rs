@@ -11,7 +11,7 @@ use super::{
         self, BUILD_CACHE, BUILD_DIR, CARGO, LIBRARIES_DIR, LINKER_DIR, LINKER_KIT, LLD, RUSTC,
         SERVE_DIR, TARGET, VENDOR_DIR,
     },
-    manifest, plan,
+    manifest, offered, plan,
 };
 use crate::{
     PrepareError,
@@ -47,8 +47,17 @@ const START: &str = include_str!("template/linker/start.rs");
 const DSO_HANDLE: &str = include_str!("template/linker/dso_handle.rs");
 const LD: &str = include_str!("template/linker/ld.rs");
 /// All of it: other content makes another cache, and other artifacts.
-pub(super) const PREPARED: &[&str] =
-    &[CRATES, CRATES_LOCK, SERVE_MANIFEST, SERVE_CODE, EXAMPLE, START, DSO_HANDLE, LD];
+pub(super) const PREPARED: &[&str] = &[
+    CRATES,
+    CRATES_LOCK,
+    offered::INDEX,
+    SERVE_MANIFEST,
+    SERVE_CODE,
+    EXAMPLE,
+    START,
+    DSO_HANDLE,
+    LD,
+];
 
 /// Other names than any build uses, so that nothing of the example is ever taken for a build's own.
 const EXAMPLE_CRATE: &str = "apprun_example";
@@ -73,6 +82,7 @@ pub(crate) async fn warm_up(
         [LIBRARIES_DIR, VENDOR_DIR, LINKER_DIR, BUILD_DIR].map(|name| directory.join(name));
     copy_host_libraries(&libraries)?;
     fetch_crates(toolchain, directory, &vendor).await?;
+    offered::pack(&vendor, directory)?;
     write_files(
         &directory.join(SERVE_DIR),
         &[("Cargo.toml", SERVE_MANIFEST), ("lib.rs", SERVE_CODE)],
@@ -180,7 +190,7 @@ fn example(kind: &str, code: &str) -> Vec<InputFile> {
         file("source/handler.rs", code),
         file(".cargo/config.toml", manifest::cargo_config()),
     ];
-    files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE));
+    files.extend(plan::main_crate(EXAMPLE_MAIN, EXAMPLE_CRATE, ""));
     files
 }
 

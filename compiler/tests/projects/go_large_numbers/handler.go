@@ -2,7 +2,12 @@ package main
 
 import "fmt"
 
+type embedded struct {
+	Inner any `json:"inner"`
+}
+
 type Input struct {
+	embedded
 	Anything any            `json:"anything"`
 	Nested   map[string]any `json:"nested"`
 	List     []any          `json:"list"`
@@ -10,6 +15,6 @@ type Input struct {
 }
 
 func Handler(input Input) (map[string]any, error) {
-	types := fmt.Sprintf("%T %T %T", input.Anything, input.Nested["small"], input.List[0])
+	types := fmt.Sprintf("%T %T %T %T", input.Anything, input.Nested["small"], input.List[0], input.Inner)
 	return map[string]any{"same": input, "types": types}, nil
 }

@@ -1,3 +1,5 @@
 package main
 
-var Handler = func(in int) (int, error) { return in + 1, nil }
+import "context"
+
+var Handler = func(ctx context.Context, in int) (int, error) { return in + 1, ctx.Err() }

@@ -51,7 +51,9 @@ func restoreFloats(value reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := 0; i < value.NumField(); i++ {
-			if value.Type().Field(i).IsExported() {
+			// What an embedded struct exports is read, whether its own name is exported or not.
+			field := value.Type().Field(i)
+			if field.IsExported() || field.Anonymous && field.Type.Kind() == reflect.Struct {
 				restoreFloats(value.Field(i))
 			}
 		}

@@ -3,8 +3,8 @@
 // Package apprun_handler turns a handler into a whole program: it reads the input from stdin, calls
 // the handler once, and reports the result by the protocol of the platform.
 //
-// The real stdout is kept aside for the result; file descriptor 1 points at the log from the first
-// moment on, so a print cannot damage the result.
+// The real stdout is kept aside for the result, by a package of its own: it has to come before
+// everything of the author's.
 package apprun_handler
 
 import (
@@ -15,8 +15,9 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"syscall"
 	"time"
+
+	"MODULE/apprun_stdout"
 )
 
 // Exit statuses of the protocol; the platform knows them by these numbers.
@@ -34,7 +35,7 @@ func Serve[In, Out any](handler func(In) (Out, error)) {
 
 // ServeContext runs a handler whose context ends at the deadline of the call.
 func ServeContext[In, Out any](handler func(context.Context, In) (Out, error)) {
-	stdout := claimStdout()
+	stdout := keptStdout()
 	ctx, cancel := callContext()
 	defer cancel()
 
@@ -66,20 +67,12 @@ func call[In, Out any](
 	return handler(ctx, input)
 }
 
-// claimStdout keeps the real stdout for the result and points descriptor 1 at the log.
-func claimStdout() *os.File {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	kept, err := syscall.Dup(1)
-	if err == nil {
-		syscall.CloseOnExec(kept)
-		err = syscall.Dup3(2, 1, 0)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "stdout cannot be kept for the result:", err)
+func keptStdout() *os.File {
+	if apprun_stdout.Problem != nil {
+		fmt.Fprintln(os.Stderr, "stdout cannot be kept for the result:", apprun_stdout.Problem)
 		os.Exit(1)
 	}
-	return os.NewFile(uintptr(kept), "result")
+	return os.NewFile(uintptr(apprun_stdout.Kept), "result")
 }
 
 // callContext ends at APPRUN_DEADLINE (RFC 3339), where one is given.

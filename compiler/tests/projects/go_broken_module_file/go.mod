@@ -1,0 +1,4 @@
+module shop
+
+go 1.21
+requires x

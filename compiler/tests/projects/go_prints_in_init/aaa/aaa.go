@@ -1,0 +1,7 @@
+package aaa
+
+import "fmt"
+
+var Zero = 0
+
+func init() { fmt.Println("a package below prints") }

@@ -1,0 +1,5 @@
+mod handler;
+
+fn main() {
+    println!("{}", handler::handler(41).unwrap());
+}

@@ -1,0 +1,2 @@
+mod price;
+pub use price::handler;

@@ -1,0 +1,3 @@
+pub fn handler(n: u64) -> u64 {
+    n
+}

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     auth::{Hasher, Outside, Tokens},
     config::ApiConfig,
-    limits::{Gates, Limiter},
+    limits::Limiter,
     problem::Problem,
 };
 
@@ -48,8 +48,6 @@ pub struct Parts {
     pub(crate) config: ApiConfig,
     /// How many calls a tenant may have at once, by plan.
     pub(crate) call_limits: CallLimits,
-    /// Through which sync calls are let in.
-    pub(crate) gates: Gates,
     pub(crate) tokens: Tokens,
     /// Seal the answers that are kept for repeated requests.
     pub(crate) answer_keys: SecretKeys,
@@ -84,7 +82,6 @@ impl ApiState {
             signals,
             config,
             call_limits,
-            gates: Gates::new(),
             tokens,
             answer_keys,
             outside,

@@ -9,7 +9,7 @@ use shared::{
     store::{
         Tx,
         build_report::{self, BuildReport},
-        call::{self, Accepted, Busy, NewCalls, Terms},
+        call::{self, Accepted, Busy, NewCalls, Room, Terms},
         commit, execution_report,
         function::Function,
         version,
@@ -21,7 +21,6 @@ use crate::{
     ApiState,
     auth::Caller,
     functions::{access, versions},
-    limits::Passage,
     params::Duration,
     permission::Action,
     problem::Problem,
@@ -29,6 +28,10 @@ use crate::{
 
 /// Most calls end sooner than this: worth another try.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Sync calls of one tenant that may be on their way in at the same moment, over all processes: each
+/// holds a connection, of which an API has sixteen.
+const MOST_UNSEEN: u32 = 64;
 
 /// Where an execution is looked up.
 pub(super) fn location(id: ExecutionId) -> String {
@@ -54,14 +57,12 @@ pub(super) struct Incoming<'a> {
     caller: &'a Caller,
     pub(super) tx: Tx,
     mode: ExecutionMode,
-    /// Held until a sync call is durable.
-    _passage: Option<Passage<'a>>,
     /// As it is at the version that the caller names; or as it serves.
     pub(super) function: Function,
 }
 
 impl<'a> Incoming<'a> {
-    /// Lets the caller in to the function; for a sync call, in the tenant's turn.
+    /// Lets the caller in to the function.
     pub(super) async fn of(
         state: &'a ApiState,
         caller: &'a Caller,
@@ -69,16 +70,9 @@ impl<'a> Incoming<'a> {
         version: Option<VersionNumber>,
         mode: ExecutionMode,
     ) -> Result<Self, Problem> {
-        let tenant = caller.actor.tenant;
-        let (passage, mut tx) = match mode {
-            ExecutionMode::Sync => {
-                let passage = state.gates.enter(tenant).await;
-                (Some(passage), state.db.begin_alone_for(tenant).await?)
-            }
-            ExecutionMode::Async => (None, state.db.begin_for(tenant).await?),
-        };
+        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
         let function = access::find(&mut tx, caller, id, Action::InvokeFunction).await?;
-        let mut incoming = Self { state, caller, tx, mode, _passage: passage, function };
+        let mut incoming = Self { state, caller, tx, mode, function };
         if let Some(number) = version {
             incoming.use_version(number).await?;
         }
@@ -127,18 +121,30 @@ impl<'a> Incoming<'a> {
         callback::check(self.state, &mut self.tx, self.function.project, url).await
     }
 
-    /// Takes calls in, all of them or none.
+    /// Takes calls in, all of them or none. Only who waits is told that there is no room; others wait
+    /// for it.
     pub(super) async fn accept(
         &mut self,
         calls: &[(ExecutionId, JsonText)],
         terms: Terms,
     ) -> Result<Accepted, Problem> {
-        let (mode, cause) = (self.mode, self.caller.origin.cause);
-        // Only who waits is told that there is no room; others wait for it.
-        let only_within = (mode == ExecutionMode::Sync).then(|| self.state.call_limits.clone());
-        let terms = Terms { only_within, ..terms };
-        let new = NewCalls { calls, function: self.function.id, mode, cause, terms };
-        match call::accept(&mut self.tx, self.caller.actor, &new).await? {
+        let tenant = self.caller.actor.tenant;
+        let (function, mode, cause) = (self.function.id, self.mode, self.caller.origin.cause);
+        let mut new = NewCalls { calls, function, mode, cause, terms };
+        if mode == ExecutionMode::Sync {
+            let limits = self.state.call_limits.clone();
+            new.terms.only_within = Some(Room { limits, to_spare: MOST_UNSEEN });
+        }
+        let mut accepted = call::accept(&mut self.tx, self.caller.actor, &new).await?;
+        if accepted.is_none()
+            && let Some(room) = &mut new.terms.only_within
+        {
+            // Near a limit they are counted one after the other.
+            room.to_spare = 0;
+            call::in_turn(&mut self.tx, tenant).await?;
+            accepted = call::accept(&mut self.tx, self.caller.actor, &new).await?;
+        }
+        match accepted {
             Some(accepted) => Ok(accepted),
             None => Err(self.refusal().await?),
         }

@@ -41,7 +41,18 @@ pub struct Terms {
     /// To be told how each call ended.
     pub callback: Option<CallbackUrl>,
     /// Refuses calls that would have to wait for others to end.
-    pub only_within: Option<CallLimits>,
+    pub only_within: Option<Room>,
+}
+
+/// What must be free for a call that does not want to wait.
+#[derive(Debug)]
+pub struct Room {
+    /// How many calls may run at once.
+    pub limits: CallLimits,
+    /// So many more than the call needs. Calls that are accepted at the same moment do not see each
+    /// other: with as many to spare as can be, none of them is one too many. 0 is exact after
+    /// `in_turn`.
+    pub to_spare: u32,
 }
 
 /// When a call may start.
@@ -96,15 +107,26 @@ pub async fn accept(
         after,
         at,
         new.terms.callback.as_ref().map(CallbackUrl::as_str),
-        new.terms.only_within.as_ref().map(CallLimits::by_plan),
+        new.terms.only_within.as_ref().map(|room| room.limits.by_plan()),
         new.terms.version.map(VersionNumber::get),
         new.cause.trace.to_string(),
         JobKind::Execute.as_str(),
         class_of(new.mode) as i16,
+        new.terms.only_within.as_ref().map_or(0, |room| i64::from(room.to_spare)),
     )
     .fetch_optional(&mut **tx)
     .await?;
     Ok(accepted.map(|row| Accepted { version: row.version_number, run_at: row.run_at }))
+}
+
+/// Waits until every call of the tenant that was let in so is committed or refused, and keeps others out
+/// until this transaction ends. Statements that come after it count what is true; one that was under
+/// way while it waited would not.
+pub async fn in_turn(tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", tenant.0.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Until the transaction ends nobody gives the version up; afterwards the call's job keeps it. What

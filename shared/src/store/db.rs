@@ -172,22 +172,9 @@ impl Db {
     /// Starts a transaction on behalf of somebody of this tenant. The database itself keeps every
     /// other tenant's rows from it, whatever its statements say.
     pub async fn begin_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
-        self.begin_saying(tenant, "").await
-    }
-
-    /// The same, when no other transaction of the tenant that began so is left: what is counted in it
-    /// stays true until it commits. In a statement before any that counts, because a statement sees
-    /// what was there when it began, not when it had waited for a lock.
-    pub async fn begin_alone_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
-        let tenant_id = tenant.0;
-        let lock = format!("select pg_advisory_xact_lock(hashtextextended('{tenant_id}', 0))");
-        self.begin_saying(tenant, &lock).await
-    }
-
-    async fn begin_saying(&self, tenant: TenantId, more: &str) -> Result<Tx, StoreError> {
         let role = if self.has_tenant_role().await? { "set local role apprun_api;" } else { "" };
         // One trip to the database; an id holds nothing but digits and dashes.
-        let begin = format!("begin; {role} set local app.tenant = '{}'; {more}", tenant.0);
+        let begin = format!("begin; {role} set local app.tenant = '{}'", tenant.0);
         Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
     }
 

@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . loadtests/stack.sh
 
+# Longer than one takes.
+readonly RESTART_SECONDS=5
 seconds_each=${SECONDS_EACH:-8} rounds=${ROUNDS:-1}
 k6=$(command -v k6 || echo "${XDG_DATA_HOME:-$HOME/.local/share}/apprun/tools/k6")
 [ -x "$k6" ] || { echo "k6 is missing: run scripts/setup.sh --for-load" >&2; exit 1; }
@@ -39,7 +41,7 @@ ask "create table settled (id uuid);
        when (new.completed_at is distinct from old.completed_at) execute function note_end()" >/dev/null
 
 "$k6" run -e "APPRUN_SERVER=http://127.0.0.1:$((port + 1))" -e "OTHER_SERVER=http://127.0.0.1:$((port + 2))" \
-  -e "REPORT_DIR=$directory" -e "SECONDS=$((seconds_each * (4 * rounds + 1)))" -e "CALLERS=${CALLERS:-8}" \
+  -e "REPORT_DIR=$directory" -e "SECONDS=$(((seconds_each + RESTART_SECONDS) * 4 * rounds + seconds_each))" -e "CALLERS=${CALLERS:-8}" \
   --quiet --no-usage-report --no-color loadtests/scenarios/rolling.js >"$directory/k6.txt" 2>"$directory/k6.err" &
 load=$!
 until [ "$(ask "select count(*) > 0 from execution")" = t ]; do
@@ -49,7 +51,7 @@ done
 for _ in $(seq "$rounds"); do
   for process in api-1 worker-1 api-2 worker-2; do
     sleep "$seconds_each"
-    kill -0 "$load" || { echo "the load ended before the last restart" >&2; exit 1; }
+    kill -0 "$load" 2>/dev/null || { echo "the load ended before the last restart" >&2; exit 1; }
     end "${running[$process]}"
     start "${process%-*}" "${process#*-}"
     echo "$process was restarted"

@@ -1,5 +1,6 @@
 // What callers notice while every process is restarted in turn: `rolling.sh` does that. Callers keep their
-// connections, take turns between two APIs, and ask the other one when a connection breaks.
+// connections, take turns between two APIs, and ask the other one when a connection breaks, or when an API says
+// that it is starting: a load balancer that asks /ready would not have sent them there.
 
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
@@ -13,6 +14,7 @@ const servers = [server, __ENV.OTHER_SERVER];
 const asked = new Counter('asked');
 const accepted = new Counter('accepted');
 const broken = new Counter('broken');
+const early = new Counter('early');
 const failed = new Counter('failed');
 
 export const options = common(
@@ -38,10 +40,11 @@ export function call({ id, headers }) {
   const first = __VU + Math.floor(__ITER / 2);
   let response = ask(first);
   // 0: no answer came. What was asked may be done all the same; that is not lost.
-  if (response.status === 0) {
-    broken.add(1);
-    response = ask(first + 1);
-  }
+  const isBroken = response.status === 0;
+  const isEarly = response.status === 503 && response.body.includes('this process is starting');
+  if (isBroken) broken.add(1);
+  if (isEarly) early.add(1);
+  if (isBroken || isEarly) response = ask(first + 1);
   asked.add(1);
   const isDone = response.status === expected;
   accepted.add(isDone ? 1 : 0);
@@ -53,5 +56,6 @@ export const handleSummary = reportOf('rolling', [
   { what: 'calls asked for, half of them sync', unit: '', digits: 0, value: (m) => m('asked', 'count') },
   { what: 'calls accepted', unit: '', digits: 0, value: (m) => m('accepted', 'count') },
   { what: 'calls whose connection broke, asked again at the other API', unit: '', digits: 0, value: (m) => m('broken', 'count') || 0 },
+  { what: 'calls that an API refused because it was starting, asked again likewise', unit: '', digits: 0, value: (m) => m('early', 'count') || 0 },
   { what: 'calls that failed all the same', unit: '', digits: 0, most: 0, guard: true, value: (m) => m('failed', 'count') },
 ]);

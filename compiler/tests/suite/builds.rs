@@ -1,13 +1,13 @@
 //! What holds over several builds: the same bytes every time, nothing left behind, limits, cancelling.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use compiler::{BuildLimits, BuildOutcome, FailureReason, Fetched, FunctionResult};
 use sha2::{Digest, Sha256};
 use shared::domain::SourceBundle;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Workshop, binary, bundle};
+use crate::common::{Workshop, binary, bundle, folder_source};
 
 const GO: &str = "package main\n\nfunc Handler(n int) (int, error) { return n + 1, nil }\n";
 const RUST: &str = "pub fn handler(n: i64) -> Result<i64, String> { Ok(n + 1) }\n";
@@ -30,7 +30,9 @@ fn failure(outcome: BuildOutcome) -> (FailureReason, String) {
 #[tokio::test]
 async fn the_same_source_gives_the_same_bytes() {
     let workshop = Workshop::open().await;
-    for (runtime, source) in [("go1.21", go()), ("rust", rust())] {
+    let with_macro = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/projects/rust_own_macro");
+    let with_macro = folder_source(&with_macro);
+    for (runtime, source) in [("go1.21", go()), ("rust", rust()), ("rust", with_macro)] {
         let first = binary(workshop.build(runtime, &source, BuildLimits::default()).await);
         let second = binary(workshop.build(runtime, &source, BuildLimits::default()).await);
         assert!(first == second, "{runtime}");
@@ -134,20 +136,39 @@ async fn each_limit_names_itself() {
     workshop.close().await;
 }
 
+/// Keeps the compiler busy until the build's limits.
+const ENDLESS: &str = "#![allow(long_running_const_eval)]
+    const ENDLESS: u64 = { let mut n = 0u64; while n < u64::MAX { n += 1 } n };
+    pub fn handler(_: ()) -> Result<u64, String> { Ok(ENDLESS) }";
+
+/// Compilers of a crate of this name on this machine, in sandboxes or not.
+fn compilers_of(name: &str) -> usize {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    let marker = format!("--crate-name\0{name}\0");
+    lines.filter(|line| String::from_utf8_lossy(line).contains(&marker)).count()
+}
+
 #[tokio::test]
-async fn a_cancelled_build_ends() {
+async fn a_cancelled_build_ends_while_its_compiler_runs() {
     let workshop = Workshop::open().await;
-    let plan = workshop.compiler.plan("rust".parse().unwrap(), &rust()).unwrap();
+    let name = "cancelled_while_it_runs";
+    let manifest =
+        format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+    let source = bundle(&[("Cargo.toml", &manifest), ("src/lib.rs", ENDLESS)]);
+    let plan = workshop.compiler.plan("rust".parse().unwrap(), &source).unwrap();
     let cancel = CancellationToken::new();
-    let build = workshop.compiler.build(
-        &workshop.builds,
-        &plan,
-        Fetched::default(),
-        BuildLimits::default(),
-        &cancel,
-    );
-    let (outcome, ()) = tokio::join!(build, async { cancel.cancel() });
+    let (limits, nothing) = (BuildLimits::default(), Fetched::default());
+    let build = workshop.compiler.build(&workshop.builds, &plan, nothing, limits, &cancel);
+    let cancel_it = async {
+        while compilers_of(name) == 0 {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    };
+    let (outcome, ()) = tokio::join!(build, cancel_it);
     assert_eq!(failure(outcome.unwrap()).0, FailureReason::Cancelled);
+    assert_eq!(compilers_of(name), 0);
     workshop.close().await;
 }
 

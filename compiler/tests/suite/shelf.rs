@@ -39,6 +39,7 @@ shelf! {
     go_byte_order_mark
     go_byte_order_mark_before_another_package
     go_cgo
+    go_cgo_flags
     go_closes_stdout
     go_context_deadline
     go_context_without_input
@@ -53,6 +54,8 @@ shelf! {
     go_huge_array
     go_json_types
     go_large_numbers
+    go_link_name
+    go_linked_object
     go_lower_case_handler
     go_main_for_windows_beside
     go_many_errors
@@ -83,6 +86,7 @@ shelf! {
     go_test_file_beside
     go_toolchain_line_downloads_nothing
     go_type_errors
+    go_type_recursion
     go_typed_handler
     go_unknown_import
     go_unwritable_output
@@ -119,6 +123,7 @@ shelf! {
     rust_input_without_serde
     rust_large_integers
     rust_lib_of_another_name
+    rust_linker_script_from_a_host_path
     rust_loud_build
     rust_macro_bomb
     rust_main_with_result
@@ -137,18 +142,21 @@ shelf! {
     rust_panic
     rust_prints_to_stdout
     rust_private_handler
+    rust_process_bomb_in_build_script
     rust_program_and_library_without_manifest
     rust_program_with_a_library
     rust_program_without_main
     rust_programs_found_by_their_place
     rust_re_exported_handler_with_a_wrong_signature
     rust_shapes
+    rust_sleeping_build_script
     rust_syntax_error
     rust_terminal_codes
     rust_thread_bomb_in_build_script
     rust_thread_panic
     rust_tokio_main
     rust_type_error
+    rust_type_recursion
     rust_typed_handler
     rust_undeclared_dependency
     rust_unknown_crate

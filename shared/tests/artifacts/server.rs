@@ -52,6 +52,11 @@ impl Server {
         self.root.path().join("artifacts")
     }
 
+    /// Of all files that the server has, finished or not.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        bytes_below(self.root.path())
+    }
+
     /// SIGKILL: nothing is finished, nothing is told to anybody.
     pub(crate) async fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -75,6 +80,17 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// What vanishes meanwhile does not count.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes_of = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => bytes_below(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes_of).sum()
 }
 
 fn spawn(root: &Path, port: u16) -> Child {

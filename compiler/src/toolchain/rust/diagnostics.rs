@@ -13,6 +13,8 @@ use crate::{
 const SIGNATURE: &str = "pub fn handler(input: In) -> Result<Out, E>, where In is \
                          serde::Deserialize, Out is serde::Serialize and E is Display";
 
+const OWN_MAIN: &str = "your own fn main";
+
 /// Lines kept of what follows a message without a place.
 const MAX_DETAILS: usize = 4;
 
@@ -114,7 +116,8 @@ fn label(line: &str) -> Option<&str> {
 
 fn found_type(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("found fn item `")?;
-    rest.split_once(" {").map(|(found, _)| found)
+    // Behind the type stands the path of the function.
+    rest.split_once('`')?.0.rsplit_once(' ').map(|(found, _)| found)
 }
 
 fn is_summary(text: &str) -> bool {
@@ -161,7 +164,7 @@ fn about_manifest(message: &Message<'_>) -> Option<Diagnostic> {
 /// It may be one that the author has from elsewhere, and then its place is not known.
 fn about_handler(message: &Message<'_>, handler: Option<&(String, Function)>) -> Diagnostic {
     let text = if handler.is_none() && message.text.starts_with("cannot find") {
-        format!("no handler found: write {SIGNATURE}, or your own fn main")
+        format!("no handler found: write {SIGNATURE}, or {OWN_MAIN}")
     } else if message.text.contains("is private") {
         "handler is private: put `pub` before it".to_owned()
     } else if let Some(found) = message.found_type {

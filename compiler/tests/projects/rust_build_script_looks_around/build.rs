@@ -1,4 +1,4 @@
-use std::{env, fs, net::{TcpListener, TcpStream}, path::Path};
+use std::{env, fs, io::ErrorKind, net::{TcpListener, TcpStream}};
 
 /// Fails, with what it found, when any of the host can be seen or changed.
 fn main() {
@@ -13,6 +13,10 @@ fn main() {
     for path in ["/toolchains/rust/x", "/cache/rust/vendor/x", "/cache/rust/serve/x", "/lib64/x"] {
         assert!(fs::write(path, "x").is_err(), "{path}");
     }
-    assert!(TcpStream::connect("127.0.0.1:5432").is_err());
-    assert!(TcpListener::bind("127.0.0.1:0").is_err() || !Path::new("/sys/class/net").exists());
+    // Not even a loopback is there: neither to be listened on nor to refuse a connection.
+    assert!(TcpListener::bind("127.0.0.1:0").is_err());
+    for address in ["127.0.0.1:5432", "192.0.2.1:80", "169.254.169.254:80"] {
+        let refused = TcpStream::connect(address).unwrap_err();
+        assert_ne!(refused.kind(), ErrorKind::ConnectionRefused, "{address}");
+    }
 }

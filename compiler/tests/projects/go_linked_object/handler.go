@@ -1,0 +1,3 @@
+package main
+
+func Handler(in int) (int, error) { return in + 1, nil }

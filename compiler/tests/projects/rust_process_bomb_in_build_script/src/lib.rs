@@ -1,0 +1,3 @@
+pub fn handler(_: ()) -> Result<(), String> {
+    Ok(())
+}

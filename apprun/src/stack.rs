@@ -130,7 +130,7 @@ impl Prepared {
         postgres: Option<&EmbeddedPostgres>,
     ) -> Result<Self, CommandError> {
         let (url, metrics) = (database_url(config, postgres)?, process.metrics.clone());
-        let backbone = Backbone::connect(url, wiring::API_CONNECTIONS, metrics).await?;
+        let backbone = Backbone::connect(url, wiring::worker_connections(config), metrics).await?;
         backbone.db.migrate().await?;
         let secret_keys = match &config.secret_keys {
             Some(configured) => configured.clone(),

@@ -30,7 +30,7 @@ use crate::{
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Sync calls of one tenant that may be on their way in at the same moment, over all processes: each
-/// holds a connection, of which an API has sixteen.
+/// holds a connection, of which an API has ten at most.
 const MOST_UNSEEN: u32 = 64;
 
 /// Where an execution is looked up.

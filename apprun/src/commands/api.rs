@@ -20,7 +20,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), C
     let listener = wiring::listen(config.http_addr).await?;
     let metrics = process.metrics.clone();
     let connecting = async {
-        let connections = wiring::API_CONNECTIONS;
+        let connections = wiring::api_connections();
         let backbone = wiring::Backbone::connect(database_url, connections, metrics).await?;
         backbone.db.require_schema().await?;
         Ok::<_, CommandError>(backbone)

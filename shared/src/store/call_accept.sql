@@ -15,15 +15,16 @@ with accepted as (
     cross join unnest($1::uuid[], $2::text[]) as c (id, input)
     where f.id = $3 and f.tenant_id = $4 and f.deleted_at is null and v.artifact_key is not null
       and ($12::jsonb is null or (
-          $17 + (select count(*) from q.job j where j.lease_id is not null and j.tenant_id = f.tenant_id and j.class < 2)
-          + (select count(*) from q.job j where j.lease_id is null and j.class = 0 and j.tenant_id = f.tenant_id)
-          < (select ($12 ->> t.plan)::bigint from tenant t where t.id = f.tenant_id)
-          and (v.max_concurrency is null or
-              $17 + (select count(*) from q.job j
-                     where j.lease_id is not null and j.tenant_id = f.tenant_id and j.function_id = f.id and j.class < 2)
-              + (select count(*) from q.job j
-                 where j.lease_id is null and j.class = 0 and j.tenant_id = f.tenant_id and j.function_id = f.id)
-              < v.max_concurrency)))
+          select $17 + count(*) < (select ($12 ->> t.plan)::bigint from tenant t where t.id = f.tenant_id)
+                 and (v.max_concurrency is null
+                      or $17 + count(*) filter (where busy.function_id = f.id) < v.max_concurrency)
+          from (
+              select j.function_id from q.job j
+              where j.lease_id is not null and j.tenant_id = f.tenant_id and j.class < 2
+              union all
+              select j.function_id from q.job j
+              where j.lease_id is null and j.class = 0 and j.tenant_id = f.tenant_id
+          ) busy))
     returning id, tenant_id, function_id, version_number, run_at
 ),
 pushed as (

@@ -75,8 +75,13 @@ impl Problem {
             .with("limit_bytes", max_bytes)
     }
 
-    /// A valid token that may not do this.
-    pub(crate) fn forbidden(action: Action, role: Option<Role>) -> Self {
+    /// Not for this caller.
+    pub(crate) fn forbidden(message: &str) -> Self {
+        Self::new(ErrorCode::Forbidden, message)
+    }
+
+    /// Not for this caller's role.
+    pub(crate) fn lacks_role(action: Action, role: Option<Role>) -> Self {
         let least = action.least_role();
         let yours = match role {
             Some(role) => format!("yours is '{role}'"),

@@ -1,4 +1,4 @@
-//! Functions: deploy, look at.
+//! Functions: deploying, changing, reading and deleting them.
 
 pub(crate) mod access;
 mod build;

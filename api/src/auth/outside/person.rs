@@ -11,7 +11,7 @@ use shared::{
     },
 };
 
-use super::Person;
+use super::token::Person;
 use crate::{ApiState, auth::Origin, problem::Problem};
 
 /// The user behind an outside token, in the first of their tenants.

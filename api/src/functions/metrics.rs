@@ -14,10 +14,9 @@ use crate::{
     ApiState,
     answer::Okay,
     auth::Caller,
-    executions::views::{mebibytes, milliseconds},
     permission::Action,
     problem::Problem,
-    shape::{Timestamp, view},
+    shape::{Timestamp, mebibytes, milliseconds, view},
 };
 
 view! {

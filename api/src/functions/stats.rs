@@ -10,8 +10,8 @@ use shared::{
 
 use super::views::MOMENT;
 use crate::{
-    executions::views::{EXECUTION, milliseconds},
-    shape::{Timestamp, view},
+    executions::views::EXECUTION,
+    shape::{Timestamp, milliseconds, view},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -17,6 +17,9 @@ use crate::{
     shape::{Body, Fields},
 };
 
+/// Most bytes of a body of names, addresses and tokens: they are short, whatever the configuration.
+pub(crate) const SHORT_BYTES: usize = 16 * 1024;
+
 /// The body of a request, as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
 

@@ -14,6 +14,7 @@ mod dead_letters;
 mod document;
 mod door;
 mod errors;
+mod examples;
 mod executions;
 mod forwarded;
 mod functions;

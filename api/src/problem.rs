@@ -17,6 +17,7 @@ use shared::{
 
 use crate::{
     errors,
+    examples::REQUEST,
     permission::Action,
     shape::{FieldError, Shape, inline, view},
 };
@@ -178,7 +179,7 @@ view! {
         /// What went wrong.
         error: ErrorBody = ErrorBody::example(),
         /// Leads to the log.
-        request_id: String = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+        request_id: String = REQUEST,
     }
 }
 

@@ -6,14 +6,12 @@ use shared::{
     store::function_numbers::{self, Numbers},
 };
 
-use super::{
-    access,
-    views::{FUNCTION, MOMENT},
-};
+use super::access;
 use crate::{
     ApiState,
     answer::Okay,
     auth::Caller,
+    examples::{FUNCTION, MOMENT},
     permission::Action,
     problem::Problem,
     shape::{Timestamp, mebibytes, milliseconds, view},

@@ -21,7 +21,7 @@ mod stats;
 mod toolchains;
 mod unpack;
 pub(crate) mod versions;
-pub(crate) mod views;
+mod views;
 
 use poem_openapi::OpenApi;
 use shared::{

@@ -8,9 +8,8 @@ use shared::{
     store::function_numbers::{LastFailure, Stats},
 };
 
-use super::views::MOMENT;
 use crate::{
-    executions::views::EXECUTION,
+    examples::{EXECUTION, MOMENT},
     shape::{Timestamp, milliseconds, view},
 };
 

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use shared::domain::{ExecutionId, ExecutionStatus, JsonText};
 
-use super::EXECUTION;
-use crate::shape::{Timestamp, view};
+use crate::{
+    examples::EXECUTION,
+    shape::{Timestamp, view},
+};
 
 view! {
     /// What a call gave.

@@ -9,12 +9,9 @@ use shared::{
 
 use crate::shape::{Field, Refusal, Shape, Timestamp, body, inline};
 
-/// What stands around the large field of a body, with room to spare.
-const AROUND: usize = 64 * 1024;
-
 body! {
     /// A call.
-    InvokeFunction [|payloads| payloads.input_bytes + AROUND] {
+    InvokeFunction [PayloadLimits::call_body_bytes] {
         /// What the function is given: any JSON value, passed on byte for byte; `null` when left
         /// out.
         input: Option<JsonText> = json!({ "to": "ann@example.com" }),
@@ -23,7 +20,7 @@ body! {
 
 body! {
     /// A call that nobody waits for.
-    InvokeLater [|payloads| payloads.input_bytes + AROUND] {
+    InvokeLater [PayloadLimits::call_body_bytes] {
         /// What the function is given: any JSON value, passed on byte for byte; `null` when left
         /// out.
         input: Option<JsonText> = json!({ "to": "ann@example.com" }),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::{domain::CallbackStatus, store::callback};
 
 use crate::{
-    functions::views::MOMENT,
+    examples::MOMENT,
     shape::{Timestamp, milliseconds, view},
 };
 

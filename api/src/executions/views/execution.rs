@@ -11,13 +11,9 @@ use shared::{
 };
 
 use crate::{
-    functions::views::{FUNCTION, MOMENT},
+    examples::{DEVELOPER, EXECUTION, FUNCTION, MOMENT, REQUEST},
     shape::{Timestamp, mebibytes, milliseconds, view},
 };
-
-pub(crate) const EXECUTION: &str = "exec-019b5a3e-4d5e-7f60-9a1b-8c2d3e4f5a6b";
-const USER: &str = "user-019b5a3b-0a1b-7c2d-8e3f-4a5b6c7d8e9f";
-const REQUEST: &str = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47";
 
 view! {
     /// Where the time of an attempt went, in milliseconds; null while it is not known.
@@ -119,7 +115,7 @@ view! {
         /// The worker that ran it.
         worker: Option<String> = "host-17",
         /// Who called.
-        caller: Option<UserId> = USER,
+        caller: Option<UserId> = DEVELOPER,
         /// The request it came with.
         request_id: RequestId = REQUEST,
         /// The execution that it repeats.
@@ -196,7 +192,7 @@ view! {
         /// The worker that ran it.
         worker: Option<String> = "host-17",
         /// Who called.
-        caller: Option<UserId> = USER,
+        caller: Option<UserId> = DEVELOPER,
         /// The request it came with.
         request_id: RequestId = REQUEST,
         /// The execution that it repeats.

@@ -5,9 +5,8 @@ use shared::{
     store::log,
 };
 
-use super::EXECUTION;
 use crate::{
-    functions::views::MOMENT,
+    examples::{EXECUTION, MOMENT},
     shape::{Timestamp, view},
 };
 

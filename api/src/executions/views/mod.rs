@@ -9,5 +9,5 @@ mod log_line;
 pub(crate) use answers::{Called, Queued, QueuedBatch};
 pub(crate) use bodies::{InvokeBatch, InvokeFunction, InvokeLater};
 pub(crate) use deliveries::{CallbackSecret, Deliveries};
-pub(crate) use execution::{EXECUTION, Execution, ExecutionCounts, ExecutionSummary};
+pub(crate) use execution::{Execution, ExecutionCounts, ExecutionSummary};
 pub(crate) use log_line::LogLine;

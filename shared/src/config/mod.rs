@@ -6,6 +6,7 @@ mod auth;
 mod fetch;
 mod nearest;
 mod parse;
+mod payloads;
 mod plans;
 mod retention;
 mod secret;
@@ -18,6 +19,7 @@ mod yaml;
 
 pub use auth::OutsideIssuer;
 pub use fetch::{FetchSettings, Location};
+pub use payloads::PayloadLimits;
 pub use plans::Plans;
 pub use retention::Retention;
 pub use secret::Secret;
@@ -25,8 +27,8 @@ pub use services::Service;
 pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;
 pub use typed::{
-    ArtifactLocation, CompilerSettings, Config, FunctionSettings, PayloadLimits, RateLimits,
-    Registration, S3Settings,
+    ArtifactLocation, CompilerSettings, Config, FunctionSettings, RateLimits, Registration,
+    S3Settings,
 };
 
 /// Everything that is wrong with a configuration, one line per problem; each names the key, the

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod conclude;
 mod config;
+mod content_type;
 mod dead_letters;
 mod document;
 mod door;

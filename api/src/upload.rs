@@ -22,7 +22,7 @@ use crate::{
 
 /// The part that holds the fields, as one JSON object.
 const FIELDS_PART: &str = "function";
-/// The fields that hold a source otherwise.
+/// The fields of the JSON body that hold a source, whose place the archive takes.
 const SOURCES: [&str; 3] = ["code", "code_base64", "files"];
 /// The part that holds the archive.
 const ARCHIVE_PART: &str = "source";

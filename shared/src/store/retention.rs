@@ -117,7 +117,7 @@ macro_rules! removals {
 }
 
 removals! {
-    // They stay in the history like any failed execution, for as long as that.
+    // Only the mark goes: they stay in the history for as long as any failed execution.
     DeadLetters =>
         "update execution set dead_letter = false
          where dead_letter and id in (

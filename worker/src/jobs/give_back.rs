@@ -33,7 +33,7 @@ async fn try_to_put_off(db: &Db, job: &ClaimedJob) -> Result<(), SettleError> {
     Ok(tx.commit().await?)
 }
 
-/// A panic is our trouble like any other.
+/// A job that panicked failed through our fault, like every other that is given back.
 pub(crate) async fn give_back_panicked(services: &Services, job: &ClaimedJob, held: &Held) {
     tracing::error!(request_id = %job.request, subject = %job.subject, "a job panicked");
     give_back_or_bury(services, job, held, "the platform failed while it ran this").await;

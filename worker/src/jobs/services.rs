@@ -28,7 +28,7 @@ pub(crate) struct Services {
     pub(crate) builder: watch::Sender<Option<Arc<Builder>>>,
     /// What builds can be done with now, and what is in the way of others.
     pub(crate) toolchains: watch::Sender<Toolchains>,
-    /// Open the secrets of functions.
+    /// What opens the secrets of functions.
     pub(crate) secret_keys: Option<SecretKeys>,
     pub(crate) metrics: Metrics,
     /// Shown on each execution.

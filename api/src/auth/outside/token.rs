@@ -13,7 +13,7 @@ use shared::{
 use super::{jwk::Key, keys::Keys};
 use crate::{config::KeyPace, problem::Problem};
 
-/// Clocks of two operators differ by this much.
+/// The clocks of two operators may differ by this much.
 const LEEWAY_SECONDS: u64 = 30;
 
 /// Longest subject an issuer may give (OpenID Connect Core, section 2).
@@ -97,7 +97,7 @@ impl Outside {
         if !(1..=MAX_SUBJECT_CHARS).contains(&length) || claims.sub.contains('\0') {
             return None;
         }
-        // Some issuers write the truth as a text.
+        // Some issuers send this boolean as a text.
         let is_verified = claims.email_verified == true || claims.email_verified == "true";
         let email = claims.email.as_str().and_then(|email| email.parse::<Email>().ok());
         let name = claims.name.as_str().and_then(|name| name.trim().parse().ok());

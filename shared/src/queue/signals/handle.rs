@@ -1,4 +1,4 @@
-//! The handle: what this process says, and what of it is heard at home at once.
+//! The handle: how a process tells something to all others, and to itself at once.
 
 use std::{
     mem,

@@ -23,7 +23,8 @@ pub(super) struct Shared {
     pub(super) outbox_filled: Notify,
     /// When anything was heard last.
     pub(super) heard_at: Mutex<Instant>,
-    /// The server's number of the connection that speaks: what it says was told at home already.
+    /// The server's number of the connection that speaks. What is heard from it is passed over: this
+    /// process was told already.
     pub(super) voice: AtomicU32,
     pub(super) closing: watch::Sender<bool>,
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use shared::{store::idempotency::KeptAnswer, telemetry::chain};
 
 use crate::{
+    examples::REQUEST,
     problem::Problem,
     shape::{Property, Shape, inline, object},
 };
@@ -120,7 +121,7 @@ fn envelope<T: Shape>(status: u16) -> MetaSchemaRef {
         "success": true,
         "code": status,
         "data": T::example(),
-        "request_id": "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+        "request_id": REQUEST,
     });
     inline(object(
         "The envelope of every answer.",

@@ -12,10 +12,14 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     ApiState,
+    content_type::ContentType,
     door::Visit,
     problem::Problem,
     shape::{Body, Fields},
 };
+
+/// Most bytes of a body of names, addresses and tokens: they are short, whatever the configuration.
+pub(crate) const SHORT_BYTES: usize = 16 * 1024;
 
 /// The body of a request, as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -50,14 +54,12 @@ impl<'a, T: Body + Send> ApiExtractor<'a> for Json<T> {
 }
 
 fn require_json(request: &Request) -> Result<(), Problem> {
-    let given = request.content_type().unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    let message = match essence {
-        "" => "the request has no content-type; send application/json".to_owned(),
-        _ => "the content-type is not read here; send application/json".to_owned(),
+    let message = match ContentType::of(request) {
+        ContentType::Json => return Ok(()),
+        ContentType::Missing => "the request has no content-type; send application/json",
+        ContentType::Form { .. } | ContentType::Other => {
+            "the content-type is not read here; send application/json"
+        }
     };
     Err(Problem::new(ErrorCode::UnsupportedMediaType, message))
 }

@@ -6,6 +6,8 @@
 use serde_json::{Map, Value, json};
 use shared::domain::ErrorCode;
 
+use crate::examples::REQUEST;
+
 /// Where no idempotency key is read: answers that hold secrets are not kept.
 const WITHOUT_KEY: &str = "/api/v1/auth/";
 
@@ -190,7 +192,7 @@ fn failures() -> Value {
                 "code": code, "message": message, "details": {},
                 "docs": format!("/docs/errors/{code}"),
             },
-            "request_id": "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+            "request_id": REQUEST,
         });
         let mut names = vec!["X-Request-Id"];
         names.extend(RATE_LIMIT);

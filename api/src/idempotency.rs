@@ -35,6 +35,7 @@ use crate::{
     auth::Caller,
     body,
     executions::{
+        self,
         invoke::{EXECUTED_VERSION, EXECUTION_ID, PREFERENCE_APPLIED},
         views::Queued,
     },
@@ -189,7 +190,7 @@ async fn made_before(
         version: summary.version.to_string(),
         run_at: summary.run_at.map(Timestamp::from),
     };
-    let answer = Accepted::new(queued).at(format!("/api/v1/functions/executions/{id}"));
+    let answer = Accepted::new(queued).at(executions::location(id));
     replay(answer.kept()?).map(Some)
 }
 

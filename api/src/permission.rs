@@ -8,7 +8,7 @@ use shared::domain::{ErrorCode, Role};
 use crate::problem::Problem;
 
 macro_rules! actions {
-    ($($name:ident: $least:ident, $text:literal, [$($operation:ident),+];)+) => {
+    ($($name:ident: $least:ident, $text:literal, [$($operation:ident),*];)+) => {
         /// Something that needs a role.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Action {
@@ -24,7 +24,7 @@ macro_rules! actions {
 
         /// The operations of each action, by their ids in the document.
         const GUARDED: &[(Action, &[&str])] =
-            &[$((Action::$name, &[$(stringify!($operation)),+]),)+];
+            &[$((Action::$name, &[$(stringify!($operation)),*]),)+];
 
         impl fmt::Display for Action {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,6 +52,8 @@ actions! {
         getFunction, getBuild, listVersions, getVersionSource, getFunctionMetrics
     ];
     ChangeFunction: Member, "changing a function", [updateFunction];
+    // Of anybody, where members change what they made.
+    ChangeAnyFunction: Admin, "changing somebody else's function", [];
     RollBackFunction: Member, "going back to a version", [rollbackFunction];
     DeleteFunction: Admin, "deleting a function", [deleteFunction];
     InvokeFunction: Viewer, "calling a function", [
@@ -113,7 +115,7 @@ impl Action {
     pub(crate) fn allow(self, role: Role) -> Result<(), Problem> {
         match role.covers(self.least_role()) {
             true => Ok(()),
-            false => Err(Problem::forbidden(self, Some(role))),
+            false => Err(Problem::lacks_role(self, Some(role))),
         }
     }
 
@@ -130,7 +132,7 @@ impl Action {
 
     /// The same over the whole tenant, where guests of single projects have no role.
     pub(crate) fn allow_over_tenant(self, role: Option<Role>) -> Result<(), Problem> {
-        role.map_or_else(|| Err(Problem::forbidden(self, None)), |role| self.allow(role))
+        role.map_or_else(|| Err(Problem::lacks_role(self, None)), |role| self.allow(role))
     }
 }
 

@@ -17,6 +17,7 @@ use shared::{
 
 use crate::{
     errors,
+    examples::REQUEST,
     permission::Action,
     shape::{FieldError, Shape, inline, view},
 };
@@ -75,8 +76,13 @@ impl Problem {
             .with("limit_bytes", max_bytes)
     }
 
-    /// A valid token that may not do this.
-    pub(crate) fn forbidden(action: Action, role: Option<Role>) -> Self {
+    /// Not for this caller.
+    pub(crate) fn forbidden(message: &str) -> Self {
+        Self::new(ErrorCode::Forbidden, message)
+    }
+
+    /// Not for this caller's role.
+    pub(crate) fn lacks_role(action: Action, role: Option<Role>) -> Self {
         let least = action.least_role();
         let yours = match role {
             Some(role) => format!("yours is '{role}'"),
@@ -173,7 +179,7 @@ view! {
         /// What went wrong.
         error: ErrorBody = ErrorBody::example(),
         /// Leads to the log.
-        request_id: String = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+        request_id: String = REQUEST,
     }
 }
 

@@ -15,13 +15,14 @@ use shared::domain::ErrorCode;
 use crate::{
     ApiState,
     body::{malformed, parse, read},
+    content_type::ContentType,
     problem::Problem,
     shape::{Body, Property, inline, object},
 };
 
 /// The part that holds the fields, as one JSON object.
 const FIELDS_PART: &str = "function";
-/// The fields that hold a source otherwise.
+/// The fields of the JSON body that hold a source, whose place the archive takes.
 const SOURCES: [&str; 3] = ["code", "code_base64", "files"];
 /// The part that holds the archive.
 const ARCHIVE_PART: &str = "source";
@@ -59,17 +60,22 @@ impl<'a, T: Body + Send> ApiExtractor<'a> for Upload<T> {
     ) -> Result<Self> {
         let payloads = &ApiState::of(request)?.config.functions.payloads;
         let fields_bytes = T::max_bytes(payloads);
-        match content_type(request)? {
+        match ContentType::of(request) {
             ContentType::Json => {
                 let bytes = read(request, body, fields_bytes).await?;
                 Ok(Self { fields: parse(&bytes)?, archive: None })
             }
             ContentType::Form { boundary } => {
+                let boundary = boundary.ok_or_else(|| {
+                    malformed("the content-type multipart/form-data names no boundary")
+                })?;
                 let max_bytes = fields_bytes + payloads.archive_bytes + AROUND_BYTES;
                 let bytes = read(request, body, max_bytes).await?;
                 let parts = Parts::read(bytes, boundary).await?;
                 Ok(parts.into_upload(fields_bytes, payloads.archive_bytes)?)
             }
+            ContentType::Missing => Err(unsupported("is missing").into()),
+            ContentType::Other => Err(unsupported("is not read here").into()),
         }
     }
 }
@@ -102,25 +108,9 @@ fn form_example<T: Body>() -> Value {
     json!({ FIELDS_PART: fields, ARCHIVE_PART: "(the bytes of source.zip)" })
 }
 
-enum ContentType {
-    Json,
-    Form { boundary: String },
-}
-
-fn content_type(request: &Request) -> Result<ContentType, Problem> {
-    let given = request.content_type().unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        return Ok(ContentType::Json);
-    }
-    if essence.eq_ignore_ascii_case("multipart/form-data") {
-        let boundary = multer::parse_boundary(given)
-            .map_err(|_| malformed("the content-type multipart/form-data names no boundary"))?;
-        return Ok(ContentType::Form { boundary });
-    }
-    let found = if essence.is_empty() { "is missing" } else { "is not read here" };
+fn unsupported(found: &str) -> Problem {
     let message = format!("the content-type {found}; send application/json or multipart/form-data");
-    Err(Problem::new(ErrorCode::UnsupportedMediaType, message))
+    Problem::new(ErrorCode::UnsupportedMediaType, message)
 }
 
 /// The two parts of a form, as they came.

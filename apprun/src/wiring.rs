@@ -107,7 +107,7 @@ impl Backbone {
         let options = worker::Options {
             db: self.db.clone(),
             signals: self.signals.clone(),
-            database_url: self.database_url.expose().to_owned(),
+            database_url: self.database_url.clone(),
             artifacts,
             call_slots: config.worker_slots,
             call_limits: CallLimits::new(|plan| {

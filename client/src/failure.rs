@@ -1,5 +1,5 @@
 //! Why a command ended early: one line for people, an envelope for programs, and the exit code, which
-//! says whose turn it is.
+//! says what to do next.
 
 use std::io;
 
@@ -66,7 +66,7 @@ impl Failure {
         Self::Usage(message.into())
     }
 
-    /// Tells a script whose turn it is.
+    /// Tells a script what to do next.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Refused(refusal) => refusal.exit_code(),

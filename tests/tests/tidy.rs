@@ -226,6 +226,31 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
+fn a_mod_file_lists_and_re_exports() {
+    let mut problems = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| is_product(path)) {
+        let is_listing = path.ends_with("/mod.rs") && !is_route_table(path, text);
+        if is_listing && without_tests(text).lines().any(begins_function) {
+            problems.push(format!("{path} has a function: it belongs into a file with a name"));
+        }
+    }
+    assert_none(&problems);
+}
+
+/// What a resource of the API offers, which its handlers beside it do.
+fn is_route_table(path: &str, text: &str) -> bool {
+    let in_resource = path.strip_prefix("api/src/").is_some_and(|it| it.matches('/').count() == 1);
+    in_resource && text.contains("#[OpenApi(")
+}
+
+/// `fn` behind nothing but words like `pub(super) async`, so that prose in a text is none.
+fn begins_function(line: &str) -> bool {
+    let Some((words, rest)) = line.trim_start().split_once("fn ") else { return false };
+    let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, ' ' | '(' | ')' | ':' | '_');
+    rest.contains('(') && words.chars().all(is_word) && (words.is_empty() || words.ends_with(' '))
+}
+
+#[test]
 fn files_and_functions_stay_short() {
     let mut problems = Vec::new();
     for (path, text) in sources() {
@@ -248,12 +273,10 @@ fn long_functions(text: &str) -> Vec<(usize, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut long = Vec::new();
     for (start, line) in lines.iter().enumerate() {
-        let code = line.trim_start();
-        let is_function = code.starts_with("fn ") || code.contains(" fn ") && code.contains('(');
-        if !is_function || code.starts_with("//") {
+        if !begins_function(line) {
             continue;
         }
-        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let end = format!("{}}}", &line[..line.len() - line.trim_start().len()]);
         let length = lines[start..].iter().position(|line| *line == end).map_or(0, |at| at + 1);
         // A declaration without a body has no brace of its own before the next one's.
         let has_body = lines[start..].iter().take_while(|line| !line.ends_with(';'));

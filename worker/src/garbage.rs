@@ -8,8 +8,8 @@ use shared::{
     store::{Db, StoreError, artifact},
 };
 
-/// Why nothing, or not everything, was removed. What is left is found again by nobody, which costs
-/// room in the store and nothing else.
+/// Why nothing, or not everything, was removed. Nothing finds the rest again; it takes up room in the store
+/// and does no other harm.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GarbageError {
     #[error(transparent)]
@@ -26,12 +26,16 @@ pub(crate) async fn collect(
     store: &ArtifactStore,
     grace: Duration,
 ) -> Result<usize, GarbageError> {
-    let mut removed = 0;
+    let (mut removed, mut trouble) = (0, None);
     for sha256 in artifact::forget_unreferenced(db, grace).await? {
         // A build may have put the same bytes again since: then they are young, and stay.
-        removed += usize::from(store.remove_older(sha256, grace).await?);
+        match store.remove_older(sha256, grace).await {
+            Ok(is_removed) => removed += usize::from(is_removed),
+            // All are forgotten by now, so each is tried, and the first failure told.
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
     }
-    Ok(removed)
+    trouble.map_or(Ok(removed), |error| Err(error.into()))
 }
 
 #[cfg(test)]

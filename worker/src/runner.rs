@@ -6,7 +6,7 @@ use compiler::Toolchains;
 use sandbox::{Conditions, Image, Sandbox};
 use shared::{
     artifact::ArtifactStore,
-    config::{PayloadLimits, Retention},
+    config::{PayloadLimits, Retention, Secret},
     domain::{Reach, WorkerIdentity},
     metrics::Metrics,
     queue::{CallLimits, Signals},
@@ -42,7 +42,7 @@ pub struct Options {
     /// To be woken and to wake.
     pub signals: Signals,
     /// For the connection that beats.
-    pub database_url: String,
+    pub database_url: Secret,
     /// Where binaries are kept.
     pub artifacts: ArtifactStore,
     /// Calls at once.
@@ -105,7 +105,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the sandbox for calls and proves that it isolates. Nothing is claimed yet.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let beats = Db::connect(&options.database_url, 1).await?;
+        let beats = Db::connect(options.database_url.expose(), 1).await?;
         let (calls, egress) = tokio::try_join!(start_calls(&options), start_egress(&options))?;
         let missing = [Some(&calls), egress.as_ref()].into_iter().flatten();
         let missing: BTreeSet<_> = missing.flat_map(Sandbox::missing_layers).collect();

@@ -8,8 +8,9 @@ use shared::{
 use uuid::Uuid;
 
 use crate::{
+    examples::{MOMENT, PROJECT, REQUEST, USER},
     params::Parameter,
-    shape::{Refusal, Shape, Timestamp, inline, view},
+    shape::{Refusal, Shape, Timestamp, UUID_PATTERN, inline, view},
 };
 
 /// What was done, or to which kind of thing.
@@ -45,9 +46,8 @@ pub(crate) struct ResourceUuid(pub(super) Uuid);
 
 impl Shape for ResourceUuid {
     fn schema() -> MetaSchemaRef {
-        const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
         inline(MetaSchema {
-            pattern: Some(format!("^([a-z]+-)?{UUID}$")),
+            pattern: Some(format!("^([a-z]+-)?{UUID_PATTERN}$")),
             ..MetaSchema::new("string")
         })
     }
@@ -71,17 +71,17 @@ view! {
     /// One thing that somebody did.
     Deed {
         /// When.
-        at: Timestamp = "2025-12-26T10:00:00Z",
+        at: Timestamp = MOMENT,
         /// Who did it; a machine is a user too.
-        user_id: Option<UserId> = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70",
+        user_id: Option<UserId> = USER,
         /// What, as `resource.verb`.
         action: String = "project.create",
         /// The kind of thing it was done to: the first word of `action`.
         resource_type: String = "project",
         /// Which one: the UUID of its id, without the prefix.
-        resource_id: Option<String> = "019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f",
+        resource_id: Option<String> = PROJECT.trim_start_matches("proj-"),
         /// By which request.
-        request_id: RequestId = "req-019b5a3c-7c00-7d11-b3f2-5d9f6a1c0e47",
+        request_id: RequestId = REQUEST,
         /// From where.
         address: Option<String> = "192.0.2.7",
         /// With which program, as it calls itself.

@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 use shared::{
-    domain::{Actor, Cause, ErrorCode, ExecutionId, SessionId},
+    domain::{Actor, Cause, ExecutionId, SessionId},
     store::{audit::Deed, project_token},
 };
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,9 @@ impl Caller {
     pub(crate) fn require_session(&self) -> Result<SessionId, Problem> {
         match self.proof {
             Proof::Session(session) => Ok(session),
-            Proof::Outside => Err(forbidden("the session is the outside issuer's; end it there")),
+            Proof::Outside => {
+                Err(Problem::forbidden("the session is the outside issuer's; end it there"))
+            }
             Proof::Machine => Err(no_session()),
         }
     }
@@ -210,11 +212,7 @@ async fn check(state: &ApiState, origin: &Origin, token: &str) -> Result<(Actor,
 }
 
 fn no_session() -> Problem {
-    forbidden("a project token belongs to a machine, which has no session")
-}
-
-fn forbidden(message: &str) -> Problem {
-    Problem::new(ErrorCode::Forbidden, message)
+    Problem::forbidden("a project token belongs to a machine, which has no session")
 }
 
 fn bearer_token(request: &Request) -> Result<&str, Problem> {

@@ -59,15 +59,19 @@ fn way_in(
         // Hashes, so that the time of the comparison tells nothing about the token.
         return match ticket::sha256(token.expose()) == right {
             true => Ok(Way::Setup),
-            false => Err(forbidden("the set-up token is not the one that this server printed")),
+            false => {
+                Err(Problem::forbidden("the set-up token is not the one that this server printed"))
+            }
         };
     }
     match (state.config.registration, invitation) {
-        (Registration::Closed, _) => Err(forbidden("registration is closed on this server")),
+        (Registration::Closed, _) => {
+            Err(Problem::forbidden("registration is closed on this server"))
+        }
         (_, Some(token)) => Ok(Way::Invitation(token)),
         (Registration::Open, None) => Ok(Way::Open),
         (Registration::Invite, None) => {
-            Err(forbidden("registration needs an invitation on this server"))
+            Err(Problem::forbidden("registration needs an invitation on this server"))
         }
     }
 }
@@ -75,7 +79,9 @@ fn way_in(
 async fn require_fresh(tx: &mut Tx) -> Result<(), Problem> {
     match account::is_fresh_locked(tx).await? {
         true => Ok(()),
-        false => Err(forbidden("this server was set up already; its set-up token is used up")),
+        false => {
+            Err(Problem::forbidden("this server was set up already; its set-up token is used up"))
+        }
     }
 }
 
@@ -90,10 +96,6 @@ async fn register_invited(
     member::set_role(tx, opened.tenant, opened.project, user, opened.role).await?;
     invitation::accept(tx, opened.id, user).await?;
     Ok(Some(Actor { user, tenant: opened.tenant }))
-}
-
-fn forbidden(message: &str) -> Problem {
-    Problem::new(ErrorCode::Forbidden, message)
 }
 
 fn address_taken(account: &account::NewAccount<'_>) -> Problem {

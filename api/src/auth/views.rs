@@ -1,22 +1,20 @@
 //! What goes into and out of the account endpoints.
 
 use shared::{
-    config::{PayloadLimits, Secret},
+    config::Secret,
     domain::{Email, PersonName, Plan, Role, TenantId, UserId},
 };
 
 use super::password::NewPassword;
-use crate::shape::{body, view};
-
-/// Names, addresses and tokens are short, whatever the configuration.
-const SHORT: fn(&PayloadLimits) -> usize = |_| 16 * 1024;
-
-const USER: &str = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70";
-const TENANT: &str = "ten-019b5a3c-0d42-7be1-8a90-6c1d2e3f4a5b";
+use crate::{
+    body::SHORT_BYTES,
+    examples::{TENANT, USER},
+    shape::{body, view},
+};
 
 body! {
     /// A new account.
-    NewAccount [SHORT] {
+    NewAccount [|_| SHORT_BYTES] {
         /// Unique without regard to case.
         email: Email = "ann@example.com",
         /// At least 8 characters.
@@ -42,7 +40,7 @@ view! {
 
 body! {
     /// Who wants in.
-    Login [SHORT] {
+    Login [|_| SHORT_BYTES] {
         /// As given when registering.
         email: Email = "ann@example.com",
         /// The password.
@@ -54,7 +52,7 @@ body! {
 
 body! {
     /// Where to go on.
-    Switch [SHORT] {
+    Switch [|_| SHORT_BYTES] {
         /// One of those that `/auth/me` lists.
         tenant_id: TenantId = TENANT,
     }
@@ -62,7 +60,7 @@ body! {
 
 body! {
     /// A refresh token.
-    RefreshToken [SHORT] {
+    RefreshToken [|_| SHORT_BYTES] {
         /// From the last login or refresh.
         refresh_token: Secret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…",
     }

@@ -5,14 +5,17 @@ use serde_json::{Value, json, value::RawValue};
 use shared::domain::{ExecutionId, FunctionId, Reason};
 
 use crate::{
-    executions::views::EXECUTION,
+    examples::EXECUTION,
     resource::Resource,
     shape::{Field, Refusal, Shape, body, inline, view},
 };
 
+/// A hundred ids and what stands around them, with room to spare.
+const MAX_BYTES: usize = 64 * 1024;
+
 body! {
     /// Which dead letters of the project; all of them when nothing is said.
-    DeadLetters [|_| 64 * 1024] {
+    DeadLetters [|_| MAX_BYTES] {
         /// These only, at most 100.
         execution_ids: Option<ExecutionIds> = json!([EXECUTION]),
         /// Of this function only.

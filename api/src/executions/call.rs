@@ -1,6 +1,8 @@
 //! What all ways of calling a function share: the input is bounded, the time limit may only be
 //! shortened, and a call is accepted only while a version serves.
 
+use std::fmt::Display;
+
 use shared::{
     domain::{
         CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId, FunctionStatus, JsonText,
@@ -33,8 +35,8 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// holds a connection, of which an API has ten at most.
 const MOST_UNSEEN: u32 = 64;
 
-/// Where an execution is looked up.
-pub(super) fn location(id: ExecutionId) -> String {
+/// Where an execution is looked up, by its id.
+pub(crate) fn location(id: impl Display) -> String {
     format!("/api/v1/functions/executions/{id}")
 }
 

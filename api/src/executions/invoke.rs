@@ -28,7 +28,7 @@ use super::{
     call::{self, Incoming},
     get,
     invoke_async::queued,
-    views::{Called, InvokeFunction, Queued, mebibytes, milliseconds},
+    views::{Called, InvokeFunction, Queued},
 };
 use crate::{
     ApiState,
@@ -36,7 +36,7 @@ use crate::{
     auth::Caller,
     params::{self, LineCount},
     problem::Problem,
-    shape::inline,
+    shape::{inline, mebibytes, milliseconds},
 };
 
 /// For waiting in the queue and recording the outcome, on top of the function's own timeout.

@@ -34,6 +34,8 @@ use crate::{
     shape::Timestamp,
 };
 
+pub(crate) use call::location;
+
 use history::Conditions;
 use invoke::{How, Invoked};
 use views::{

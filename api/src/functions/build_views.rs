@@ -6,8 +6,10 @@ use shared::{
     store::build_report::BuildReport,
 };
 
-use super::views::{BUILD, MOMENT};
-use crate::shape::{Timestamp, view};
+use crate::{
+    examples::{BUILD, MOMENT},
+    shape::{Timestamp, view},
+};
 
 view! {
     /// What the compiler says about one place of the source.

@@ -46,7 +46,7 @@ pub(super) async fn change(
 /// Its creator, while a member, or an admin.
 fn allow(caller: &Caller, held: &Held) -> Result<(), Problem> {
     Action::ChangeFunction.allow(held.role)?;
-    if held.created_by == caller.actor.user || Action::DeleteFunction.allow(held.role).is_ok() {
+    if held.created_by == caller.actor.user || Action::ChangeAnyFunction.allow(held.role).is_ok() {
         return Ok(());
     }
     let message = "a member changes functions of their own; this one needs the role 'admin'";
@@ -101,7 +101,7 @@ fn what_to_build<'a>(
     if let Some(source) = sent {
         return Ok(NewSource::Sent(source));
     }
-    if std::mem::discriminant(&runtime) != std::mem::discriminant(&before) {
+    if runtime.language() != before.language() {
         return Err(source::missing_in(before));
     }
     let failed = base.build_status == BuildStatus::Failed;

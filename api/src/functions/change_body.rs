@@ -10,9 +10,10 @@ use super::{
     fields::{Env, EventNames, LimitChange, NewRetry, SecretValues},
     settings::Wanted,
     source::{FileTexts, SentSource},
-    views::{HANDLER, PROJECT},
+    views::HANDLER,
 };
 use crate::{
+    examples::PROJECT,
     problem::Problem,
     shape::{Body, body},
 };

@@ -7,10 +7,10 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::{access, views::FUNCTION};
+use super::access;
 use crate::{
-    ApiState, answer::Okay, auth::Caller, permission::Action, problem::Problem, resource::Resource,
-    shape::view,
+    ApiState, answer::Okay, auth::Caller, examples::FUNCTION, permission::Action, problem::Problem,
+    resource::Resource, shape::view,
 };
 
 view! {

@@ -6,13 +6,10 @@ use shared::{
     store::{Tx, build_report, version},
 };
 
-use super::{
-    access,
-    build_views::BuildSummary,
-    views::{FUNCTION, INVOKE_URL, MOMENT, invoke_url},
-};
+use super::{access, build_views::BuildSummary, views::invoke_url};
 use crate::{
     auth::Caller,
+    examples::{FUNCTION, MOMENT},
     permission::Action,
     problem::Problem,
     resource::Resource,
@@ -35,7 +32,7 @@ view! {
         /// The build it runs on; that of an earlier version when only settings change.
         build: BuildSummary = BuildSummary::example(),
         /// Where it is called.
-        invoke_url: String = INVOKE_URL,
+        invoke_url: String = invoke_url(FUNCTION),
         /// When this was decided.
         updated_at: Timestamp = MOMENT,
     }

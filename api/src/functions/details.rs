@@ -6,12 +6,11 @@ use shared::{
     store::{build_report::BuildReport, function, version},
 };
 
-use super::{
-    build_views::BuildSummary,
-    fields::Retry,
-    views::{FUNCTION, INVOKE_URL, MOMENT, PROJECT, USER, invoke_url},
+use super::{build_views::BuildSummary, fields::Retry, views::invoke_url};
+use crate::{
+    examples::{DEVELOPER, FUNCTION, MOMENT, PROJECT},
+    shape::{StringMap, Timestamp, view},
 };
-use crate::shape::{StringMap, Timestamp, view};
 
 view! {
     /// A function, with the settings of the version that serves, or of the newest while none does.
@@ -51,13 +50,13 @@ view! {
         /// Calls at once; null: as many as the tenant may have.
         max_concurrency: Option<u32> = Value::Null,
         /// Where it is called.
-        invoke_url: String = INVOKE_URL,
+        invoke_url: String = invoke_url(FUNCTION),
         /// The build of the version.
         build: BuildSummary = BuildSummary::example(),
         /// The build of the newest version when that does not serve: still on its way, or failed.
         newer_build: Option<BuildSummary> = Value::Null,
         /// Who created it.
-        created_by: UserId = USER,
+        created_by: UserId = DEVELOPER,
         /// When it was created.
         created_at: Timestamp = MOMENT,
         /// When its status, version or settings changed last.

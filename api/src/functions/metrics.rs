@@ -6,18 +6,15 @@ use shared::{
     store::function_numbers::{self, Numbers},
 };
 
-use super::{
-    access,
-    views::{FUNCTION, MOMENT},
-};
+use super::access;
 use crate::{
     ApiState,
     answer::Okay,
     auth::Caller,
-    executions::views::{mebibytes, milliseconds},
+    examples::{FUNCTION, MOMENT},
     permission::Action,
     problem::Problem,
-    shape::{Timestamp, view},
+    shape::{Timestamp, mebibytes, milliseconds, view},
 };
 
 view! {

@@ -1,4 +1,4 @@
-//! Functions: deploy, look at.
+//! Functions: deploying, changing, reading and deleting them.
 
 pub(crate) mod access;
 mod build;
@@ -21,7 +21,7 @@ mod stats;
 mod toolchains;
 mod unpack;
 pub(crate) mod versions;
-pub(crate) mod views;
+mod views;
 
 use poem_openapi::OpenApi;
 use shared::{

@@ -1,13 +1,7 @@
 //! The source of a function as clients send it, four ways, and the one value that becomes of it.
 
-use std::fmt;
-
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 use shared::{
     config::PayloadLimits,
@@ -18,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::unpack::{UnpackError, unpack};
 use crate::{
     problem::Problem,
-    shape::{Field, FieldError, Refusal, Shape, inline},
+    shape::{Field, FieldError, Members, Refusal, Shape, inline},
 };
 
 /// Archives unpacked at once: each may hold tens of megabytes and takes a core.
@@ -150,8 +144,9 @@ pub(crate) struct FileTexts(Vec<(String, String)>);
 
 impl Field for FileTexts {
     fn read(json: &RawValue) -> Result<Self, Refusal> {
-        serde_json::from_str(json.get())
-            .map_err(|_| Refusal::invalid("must be an object of texts by path"))
+        let Members(files) = serde_json::from_str(json.get())
+            .map_err(|_| Refusal::invalid("must be an object of texts by path"))?;
+        Ok(Self(files))
     }
 }
 
@@ -162,29 +157,5 @@ impl Shape for FileTexts {
             additional_properties: Some(Box::new(text)),
             ..MetaSchema::new("object")
         })
-    }
-}
-
-impl<'de> Deserialize<'de> for FileTexts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
-struct Pairs;
-
-impl<'de> Visitor<'de> for Pairs {
-    type Value = FileTexts;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of texts by path")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileTexts, A::Error> {
-        let mut files = Vec::new();
-        while let Some(file) = map.next_entry()? {
-            files.push(file);
-        }
-        Ok(FileTexts(files))
     }
 }

@@ -8,10 +8,9 @@ use shared::{
     store::function_numbers::{LastFailure, Stats},
 };
 
-use super::views::MOMENT;
 use crate::{
-    executions::views::{EXECUTION, milliseconds},
-    shape::{Timestamp, view},
+    examples::{EXECUTION, MOMENT},
+    shape::{Timestamp, milliseconds, view},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

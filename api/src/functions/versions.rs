@@ -10,15 +10,12 @@ use shared::{
     store::version::{self, Behind},
 };
 
-use super::{
-    access,
-    fields::Retry,
-    views::{BUILD, HANDLER, MOMENT, USER},
-};
+use super::{access, fields::Retry, views::HANDLER};
 use crate::{
     ApiState,
     answer::Okay,
     auth::Caller,
+    examples::{BUILD, DEVELOPER, MOMENT},
     page::Page,
     params::VersionCursor,
     permission::Action,
@@ -58,7 +55,7 @@ view! {
         /// How far that build is.
         build_status: BuildStatus = "succeeded",
         /// Who asked for it.
-        created_by: UserId = USER,
+        created_by: UserId = DEVELOPER,
         /// When.
         created_at: Timestamp = MOMENT,
     }

@@ -1,5 +1,7 @@
 //! What goes into the function endpoints, and how functions look from outside.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 use shared::{
     config::PayloadLimits,
@@ -15,19 +17,15 @@ use super::{
     source::FileTexts,
     stats::FunctionStats,
 };
-use crate::shape::{Timestamp, body, view};
+use crate::{
+    examples::{FUNCTION, MOMENT, PROJECT},
+    shape::{Timestamp, body, view},
+};
 
-pub(crate) const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
-pub(crate) const FUNCTION: &str = "func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f";
-pub(super) const BUILD: &str = "build-019b5a3d-2b3d-7a61-b0c2-7d8e9fa0b1c2";
-pub(super) const USER: &str = "user-019b5a3b-0a1b-7c2d-8e3f-4a5b6c7d8e9f";
-pub(super) const INVOKE_URL: &str =
-    "/api/v1/functions/func-019b5a3d-2b3c-7d4e-8f50-6a7b8c9d0e1f/invoke";
 pub(super) const HANDLER: &str = "package main\n\nfunc Handler(input map[string]interface{}) (map[string]interface{}, error) {\n\treturn map[string]interface{}{\"sent\": true}, nil\n}\n";
-pub(crate) const MOMENT: &str = "2025-12-26T10:00:00Z";
 
-/// Where a function is called.
-pub(super) fn invoke_url(id: FunctionId) -> String {
+/// Where a function is called, by its id.
+pub(super) fn invoke_url(id: impl Display) -> String {
     format!("/api/v1/functions/{id}/invoke")
 }
 
@@ -84,7 +82,7 @@ view! {
         /// Its first version.
         version: String = "1",
         /// Where it is called, once it is active.
-        invoke_url: String = INVOKE_URL,
+        invoke_url: String = invoke_url(FUNCTION),
         /// When it was created.
         created_at: Timestamp = MOMENT,
     }
@@ -116,7 +114,7 @@ view! {
         /// What a call can reach: `none`, or `egress`, which is TCP to public addresses.
         network: NetworkAccess = "none",
         /// Where it is called.
-        invoke_url: String = INVOKE_URL,
+        invoke_url: String = invoke_url(FUNCTION),
         /// When it was created.
         created_at: Timestamp = MOMENT,
         /// When its status, version or settings changed last.

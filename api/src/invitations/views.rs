@@ -1,24 +1,23 @@
 //! What goes into and out of the invitation endpoints.
 
 use shared::{
-    config::{PayloadLimits, Secret},
+    config::Secret,
     domain::{Email, InvitationId, ProjectId, Role, TenantId, UserId},
     store::invitation,
 };
 
 use crate::{
-    projects::PROJECT,
+    body::SHORT_BYTES,
+    examples::{MOMENT, PROJECT, TENANT, USER},
     shape::{Days, Timestamp, body, view},
 };
-
-const SHORT: fn(&PayloadLimits) -> usize = |_| 16 * 1024;
 
 const INVITATION: &str = "inv-019b5a3c-2b3c-7d4e-8f5a-6b7c8d9e0f1a";
 const TOKEN: &str = "apprun_inv_3f0c…";
 
 body! {
     /// Somebody to be invited.
-    NewInvitation [SHORT] {
+    NewInvitation [|_| SHORT_BYTES] {
         /// Only whoever has this address may accept.
         email: Email = "bob@example.com",
         /// What they may do then.
@@ -54,9 +53,9 @@ view! {
         /// What they may do then.
         role: Role = "member",
         /// Who invited.
-        invited_by: UserId = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70",
+        invited_by: UserId = USER,
         /// When.
-        created_at: Timestamp = "2025-12-26T10:00:00Z",
+        created_at: Timestamp = MOMENT,
         /// Until when it is good.
         expires_at: Timestamp = "2026-01-02T10:00:00Z",
     }
@@ -87,7 +86,7 @@ view! {
 
 body! {
     /// What opens an invitation.
-    AcceptedInvitation [SHORT] {
+    AcceptedInvitation [|_| SHORT_BYTES] {
         /// As it was shown to whoever invited.
         token: Secret = TOKEN,
     }
@@ -99,7 +98,7 @@ view! {
         /// The project.
         project_id: ProjectId = PROJECT,
         /// Its tenant.
-        tenant_id: TenantId = "ten-019b5a3c-0d42-7be1-8a90-6c1d2e3f4a5b",
+        tenant_id: TenantId = TENANT,
         /// What you may do in the project.
         role: Role = "member",
     }

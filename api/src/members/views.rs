@@ -1,20 +1,19 @@
 //! What goes into and out of the member endpoints.
 
 use shared::{
-    config::PayloadLimits,
     domain::{Email, Role, UserId},
     store::member,
 };
 
-use crate::shape::{Timestamp, body, view};
-
-const SHORT: fn(&PayloadLimits) -> usize = |_| 16 * 1024;
-
-const USER: &str = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70";
+use crate::{
+    body::SHORT_BYTES,
+    examples::{MOMENT, USER},
+    shape::{Timestamp, body, view},
+};
 
 body! {
     /// Somebody to be added.
-    NewMember [SHORT] {
+    NewMember [|_| SHORT_BYTES] {
         /// Their address, as they log in with it.
         email: Email = "bob@example.com",
         /// What they may do.
@@ -24,7 +23,7 @@ body! {
 
 body! {
     /// A role.
-    NewRole [SHORT] {
+    NewRole [|_| SHORT_BYTES] {
         /// What they may do.
         role: Role = "member",
     }
@@ -46,7 +45,7 @@ view! {
         /// Given over the whole tenant.
         tenant_role: Option<Role> = (),
         /// Since when.
-        since: Timestamp = "2025-12-26T10:00:00Z",
+        since: Timestamp = MOMENT,
     }
 }
 

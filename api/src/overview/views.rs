@@ -7,8 +7,8 @@ use shared::domain::{
 };
 
 use crate::{
-    executions::views::EXECUTION,
-    functions::views::MOMENT,
+    examples::{EXECUTION, MOMENT},
+    executions,
     shape::{Timestamp, view},
 };
 
@@ -30,7 +30,7 @@ view! {
         /// Its id.
         id: String = EXECUTION,
         /// Where it is looked at.
-        link: String = format!("/api/v1/functions/executions/{EXECUTION}"),
+        link: String = executions::location(EXECUTION),
     }
 }
 
@@ -55,8 +55,7 @@ impl Found {
     }
 
     pub(super) fn execution(id: ExecutionId) -> Self {
-        let link = format!("/api/v1/functions/executions/{id}");
-        Self { kind: "execution", id: id.to_string(), link }
+        Self { kind: "execution", id: id.to_string(), link: executions::location(id) }
     }
 
     /// All rows of the record that a request left.

@@ -11,7 +11,7 @@ use shared::domain::{
 
 use crate::{
     resource::Resource,
-    shape::{Refusal, Shape, inline},
+    shape::{Refusal, Shape, UUID_PATTERN, inline},
 };
 
 /// A value that can stand in a query.
@@ -261,8 +261,8 @@ impl FromStr for AnyId {
 
 impl Shape for AnyId {
     fn schema() -> MetaSchemaRef {
-        const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-        inline(pattern(&format!("^(proj|func|ver|build|exec|req|user|ten|tok|inv)-{UUID}$")))
+        const PREFIXES: &str = "proj|func|ver|build|exec|req|user|ten|tok|inv";
+        inline(pattern(&format!("^({PREFIXES})-{UUID_PATTERN}$")))
     }
 }
 

@@ -5,14 +5,17 @@ use shared::{
     store::project_token,
 };
 
-use crate::shape::{Days, Timestamp, body, view};
+use crate::{
+    body::SHORT_BYTES,
+    examples::{MOMENT, USER},
+    shape::{Days, Timestamp, body, view},
+};
 
 const ID: &str = "tok-019b5a3c-3c4d-7e5f-9a6b-7c8d9e0f1a2b";
-const USER: &str = "user-019b5a3c-0d41-7a52-9c3b-1f6d8e2a4b70";
 
 body! {
     /// A token to be created.
-    NewToken [|_| 16 * 1024] {
+    NewToken [|_| SHORT_BYTES] {
         /// What it is for.
         name: TokenName = "deploys from CI",
         /// What it may do; at most what you may.
@@ -36,7 +39,7 @@ view! {
         /// The user that it acts as.
         user_id: UserId = USER,
         /// When it was created.
-        created_at: Timestamp = "2025-12-26T10:00:00Z",
+        created_at: Timestamp = MOMENT,
         /// Until when it is good; null when it is until it is revoked.
         expires_at: Option<Timestamp> = "2026-03-26T10:00:00Z",
     }
@@ -56,7 +59,7 @@ view! {
         /// Who created it.
         created_by: UserId = USER,
         /// When.
-        created_at: Timestamp = "2025-12-26T10:00:00Z",
+        created_at: Timestamp = MOMENT,
         /// Until when it is good; null when it is until it is revoked.
         expires_at: Option<Timestamp> = "2026-03-26T10:00:00Z",
         /// When it was used last, to the minute; null when it never was.

@@ -23,7 +23,6 @@ use crate::{
 };
 
 pub(crate) use access::find;
-pub(crate) use views::PROJECT;
 use views::{NewProject, Project, ProjectCreated, ProjectDeleted};
 
 /// The routes of this chapter.

@@ -5,13 +5,15 @@ use shared::{
     store::project,
 };
 
-use crate::shape::{Timestamp, body, view};
-
-pub(crate) const PROJECT: &str = "proj-019b5a3c-1a2b-7c3d-9e4f-5a6b7c8d9e0f";
+use crate::{
+    body::SHORT_BYTES,
+    examples::{MOMENT, PROJECT},
+    shape::{Timestamp, body, view},
+};
 
 body! {
     /// A new project.
-    NewProject [|_| 16 * 1024] {
+    NewProject [|_| SHORT_BYTES] {
         /// Unique in the tenant without regard to case.
         name: ProjectName = "shop",
     }
@@ -25,7 +27,7 @@ view! {
         /// Its name.
         name: String = "shop",
         /// When it was created.
-        created_at: Timestamp = "2025-12-26T10:00:00Z",
+        created_at: Timestamp = MOMENT,
     }
 }
 
@@ -49,7 +51,7 @@ view! {
         /// What you may do in it.
         role: Role = "owner",
         /// When it was created.
-        created_at: Timestamp = "2025-12-26T10:00:00Z",
+        created_at: Timestamp = MOMENT,
     }
 }
 

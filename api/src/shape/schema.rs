@@ -17,6 +17,10 @@ use shared::{
 
 use super::MAX_SECRET_CHARS;
 
+/// What stands in an id behind its prefix, as a part of a pattern.
+pub(crate) const UUID_PATTERN: &str =
+    "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+
 /// A value that has a place in the OpenAPI document.
 pub(crate) trait Shape {
     /// True when a body may leave it out.
@@ -230,8 +234,7 @@ fn base64(whole_chars: usize, last: &str) -> MetaSchema {
 }
 
 fn id(prefix: &str) -> MetaSchema {
-    const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    MetaSchema { pattern: Some(format!("^{prefix}-{UUID}$")), ..MetaSchema::new("string") }
+    MetaSchema { pattern: Some(format!("^{prefix}-{UUID_PATTERN}$")), ..MetaSchema::new("string") }
 }
 
 fn words<T: ToString>(all: &[T]) -> MetaSchema {

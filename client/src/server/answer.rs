@@ -94,7 +94,7 @@ impl Answer {
 }
 
 impl Refusal {
-    /// Tells a script whose turn it is.
+    /// Tells a script what to do next.
     pub(crate) fn exit_code(&self) -> u8 {
         match (self.status, self.code.as_str()) {
             (_, "FUNC_EXEC_FAILED" | "FUNC_EXEC_TIMEOUT" | "FUNC_COMPILE_FAILED") => EXIT_FUNCTION,

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::{io::Interest, time::timeout};
 
-use super::{SPAWNER_NAME, execute, execute_own};
+use super::start::{SPAWNER_NAME, execute, execute_own};
 use crate::{sys, warden::Warden};
 
 /// How long a spawner may take to end: it kills and removes every slot first.

@@ -1,4 +1,4 @@
-//! Sizes of what callers and functions send, and of sources: a part of `functions.limits`.
+//! The chapter `functions.limits`, as far as it is about sizes: how much goes in and out.
 
 use super::values::Values;
 
@@ -41,29 +41,6 @@ impl Default for PayloadLimits {
 }
 
 impl PayloadLimits {
-    /// Longest body with many inputs: not all of them can be as long as one may be.
-    pub const fn batch_body_bytes(&self) -> usize {
-        const INPUTS: usize = 8;
-        INPUTS * self.input_bytes + Self::AROUND
-    }
-
-    /// Longest body with a source as JSON text.
-    pub const fn source_body_bytes(&self) -> usize {
-        // A byte of text takes at most six in JSON, as in `\u0000`.
-        const AS_JSON: usize = 6;
-        AS_JSON * self.source_bytes + Self::AROUND
-    }
-
-    /// No endpoint reads a longer body: a batch, or a form around a source and an archive.
-    pub const fn largest_body_bytes(&self) -> usize {
-        let form = self.source_body_bytes() + self.archive_bytes + Self::AROUND;
-        let batch = self.batch_body_bytes();
-        if form > batch { form } else { batch }
-    }
-
-    /// What stands around the large fields of a body, with room to spare.
-    const AROUND: usize = 64 * 1024;
-
     pub(super) fn read(values: &mut Values) -> Self {
         let usual = Self::default();
         let as_number = |usual: usize| u32::try_from(usual).unwrap_or(u32::MAX);
@@ -84,4 +61,32 @@ impl PayloadLimits {
             ) as usize,
         }
     }
+
+    /// Longest body with one input.
+    pub const fn call_body_bytes(&self) -> usize {
+        self.input_bytes + Self::AROUND_BYTES
+    }
+
+    /// Longest body with many inputs: not all of them can be as long as one may be.
+    pub const fn batch_body_bytes(&self) -> usize {
+        const INPUTS: usize = 8;
+        INPUTS * self.input_bytes + Self::AROUND_BYTES
+    }
+
+    /// Longest body with a source as JSON text.
+    pub const fn source_body_bytes(&self) -> usize {
+        // A byte of text takes at most six in JSON, as in `\u0000`.
+        const AS_JSON: usize = 6;
+        AS_JSON * self.source_bytes + Self::AROUND_BYTES
+    }
+
+    /// No endpoint reads a longer body: a batch, or a form around a source and an archive.
+    pub const fn largest_body_bytes(&self) -> usize {
+        let form = self.source_body_bytes() + self.archive_bytes + Self::AROUND_BYTES;
+        let batch = self.batch_body_bytes();
+        if form > batch { form } else { batch }
+    }
+
+    /// What stands around the large fields of a body, with room to spare.
+    const AROUND_BYTES: usize = 64 * 1024;
 }

@@ -31,10 +31,9 @@ const MAX_BUILD_SLOTS: u32 = 64;
 /// Without Postgres' notices ("already exists, skipping") and its goodbyes to connections that are cut
 /// off at the end, which tell an operator nothing.
 const DEFAULT_LOG: &str = "info,sqlx=warn,sqlx_core::pool::connection=error";
-/// An upper bound for every time in seconds: a day.
 /// Most of them wait for a call to end.
 const MAX_REQUESTS: u32 = 2048;
-
+/// An upper bound for every time in seconds: a day.
 const MAX_SECONDS: u32 = 86_400;
 /// What a call may be given, in MiB.
 const MEMORY_MIB: RangeInclusive<u32> = LEAST_MEMORY_MIB..=65_536;

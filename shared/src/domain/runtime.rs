@@ -20,7 +20,7 @@ pub enum Runtime {
 }
 
 impl Runtime {
-    /// `go` or `rust`, for labels of metrics.
+    /// `go` or `rust`.
     pub const fn language(self) -> &'static str {
         match self {
             Self::Go { .. } => "go",

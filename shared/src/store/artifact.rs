@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Db, StoreError,
+    db::sha256,
     lock::{self, SessionLock},
 };
 
@@ -39,10 +40,7 @@ pub async fn forget_unreferenced(db: &Db, grace: Duration) -> Result<Vec<[u8; 32
     forgotten.retain(|sha256| !needed.contains(sha256));
     forgotten.sort_unstable();
     forgotten.dedup();
-    let hash = |bytes: Vec<u8>| {
-        bytes.try_into().map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))
-    };
-    forgotten.into_iter().map(hash).collect()
+    forgotten.into_iter().map(sha256).collect()
 }
 
 /// Waits until nobody builds this key, so that the same one is built once however many ask for it.

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use super::{Db, StoreError, Tx, db::one_changed};
+use super::{
+    Db, StoreError, Tx,
+    db::{one_changed, sha256},
+};
 use crate::domain::{BuildId, FunctionId, Reason, TenantId, TraceContext, UserId, VersionId};
 
 /// Everything a worker needs to build one version.
@@ -79,10 +82,7 @@ pub async fn find_artifact(db: &Db, key: [u8; 32]) -> Result<Option<Artifact>, S
     row.map(|row| {
         Ok(Artifact {
             key,
-            sha256: row
-                .sha256
-                .try_into()
-                .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
+            sha256: sha256(row.sha256)?,
             size_bytes: row.size_bytes.unsigned_abs(),
             toolchain: row.toolchain,
         })

@@ -257,6 +257,11 @@ where
     text.parse().map_err(|error: UnknownWord| StoreError::unreadable(error.to_string()))
 }
 
+/// Reads a column that holds a sha256.
+pub(super) fn sha256(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::unreadable("a sha256 is not 32 bytes"))
+}
+
 /// Insists that a statement changed its one row: if it did not, somebody else decided.
 pub(crate) fn one_changed(done: &PgQueryResult, what: &'static str) -> Result<(), StoreError> {
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::UnexpectedState(what)) }

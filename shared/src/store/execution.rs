@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Db, StoreError, Tx,
-    db::{one_changed, word},
+    db::{one_changed, sha256, word},
     version::read_env,
 };
 use crate::{
@@ -111,10 +111,7 @@ pub async fn start(
             function: FunctionId(row.function_id),
             version: VersionId(row.version_id),
             input: row.input,
-            artifact_sha256: row
-                .sha256
-                .try_into()
-                .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?,
+            artifact_sha256: sha256(row.sha256)?,
             timeout: milliseconds(row.timeout_ms),
             has_callback: row.callback_url.is_some(),
             memory_bytes: u64::from(row.memory_mib.unsigned_abs()) << 20,

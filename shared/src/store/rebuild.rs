@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, db::sha256};
 use crate::{
     domain::{BuildId, FunctionId, RequestId, TenantId, VersionId},
     queue::{Class, JobKind, NewJob, push},
@@ -117,11 +117,6 @@ pub async fn in_service(
     )
     .fetch_all(db.pool())
     .await?;
-    let read = |id: Uuid, sha256: Vec<u8>| {
-        let sha256 = sha256
-            .try_into()
-            .map_err(|_| StoreError::unreadable("an artifact's sha256 is not 32 bytes"))?;
-        Ok(InService { version: VersionId(id), sha256 })
-    };
+    let read = |id, bytes| Ok(InService { version: VersionId(id), sha256: sha256(bytes)? });
     rows.into_iter().map(|row| read(row.id, row.sha256)).collect()
 }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use sqlx::{Postgres, postgres::PgArguments, query::Query};
+
 use super::{
     Db, StoreError,
     lock::{self, SessionLock},
@@ -76,16 +78,7 @@ pub async fn remove(db: &Db, kind: Kind, keep: &Retention) -> Result<Removed, St
     let days = kind.days(keep);
     let mut removed = Removed { rows: 0, days: drop_days(db, kind, days).await? };
     for _ in 0..MAX_BATCHES {
-        let rows = match kind {
-            Kind::DeadLetters => let_dead_letters_be(db, days).await,
-            Kind::Executions => delete_executions(db, days).await,
-            Kind::Logs => delete_logs(db, days).await,
-            Kind::Builds => delete_builds(db, days).await,
-            Kind::Audit => delete_audit(db, days).await,
-            Kind::Deliveries => delete_deliveries(db, days).await,
-            Kind::IdempotencyKeys => delete_idempotency_keys(db, days).await,
-            Kind::Sessions => delete_sessions(db, days).await,
-        }?;
+        let rows = removal(kind, days).execute(db.pool()).await?.rows_affected();
         removed.rows += rows;
         if rows < BATCH.unsigned_abs() {
             break;
@@ -111,26 +104,29 @@ async fn drop_days(db: &Db, kind: Kind, days: i32) -> Result<u64, StoreError> {
     Ok(dropped)
 }
 
-/// They stay in the history like any failed execution, for as long as that.
-async fn let_dead_letters_be(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+/// Gives `removal`, the statement that removes the oldest rows of a kind: `$1` is for how many days they
+/// are kept, `$2` how many may go at once.
+macro_rules! removals {
+    ($($kind:ident => $sql:tt,)+) => {
+        fn removal(kind: Kind, days: i32) -> Query<'static, Postgres, PgArguments> {
+            match kind {
+                $(Kind::$kind => sqlx::query!($sql, days, BATCH),)+
+            }
+        }
+    };
+}
+
+removals! {
+    // Only the mark goes: they stay in the history for as long as any failed execution.
+    DeadLetters =>
         "update execution set dead_letter = false
          where dead_letter and id in (
              select id from execution
              where dead_letter and completed_at < now() - make_interval(days => $1)
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// Those of days that could not be dropped, because something in them is needed, or because they had no
-/// partition. Days count from their beginning, as for partitions.
-async fn delete_executions(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    // Those of days that could not be dropped, because something in them is needed, or because they had no
+    // partition. Days count from their beginning, as for partitions.
+    Executions =>
         "delete from execution where id in (
              select e.id from execution e
              where e.id < uuid_at(date_trunc('day', now(), 'UTC') - make_interval(days => $1))
@@ -139,32 +135,14 @@ async fn delete_executions(db: &Db, days: i32) -> Result<u64, StoreError> {
                and not exists (select from q.later l where l.subject_id = e.id)
              order by e.id
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn delete_logs(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    Logs =>
         "delete from execution_log where (execution_id, attempt, seq) in (
              select execution_id, attempt, seq from execution_log
              where execution_id < uuid_at(date_trunc('day', now(), 'UTC') - make_interval(days => $1))
              order by execution_id
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// A version that was given up needs none, unless another shares it.
-async fn delete_builds(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    // A version that was given up needs none, unless another shares it.
+    Builds =>
         "delete from build where id in (
              select b.id from build b
              where b.completed_at < now() - make_interval(days => $1)
@@ -173,67 +151,25 @@ async fn delete_builds(db: &Db, days: i32) -> Result<u64, StoreError> {
                and not exists (select from function_version v
                                where v.built_as = b.version_id and v.removed_at is null)
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn delete_audit(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    Audit =>
         "delete from audit where id in (
              select id from audit where at < now() - make_interval(days => $1) order by at limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// With their attempts. One that is still to be sent stays.
-async fn delete_deliveries(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    // With their attempts. One that is still to be sent stays.
+    Deliveries =>
         "delete from callback where execution_id in (
              select execution_id from callback
              where created_at < now() - make_interval(days => $1) and due_at is null
              order by created_at
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn delete_idempotency_keys(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    IdempotencyKeys =>
         "delete from idempotency_key where (tenant_id, user_id, key) in (
              select tenant_id, user_id, key from idempotency_key
              where created_at < now() - make_interval(days => $1)
              order by created_at
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn delete_sessions(db: &Db, days: i32) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
+    Sessions =>
         "delete from session where id in (
              select id from session where expires_at < now() - make_interval(days => $1)
              order by expires_at
              limit $2)",
-        days,
-        BATCH,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(done.rows_affected())
 }

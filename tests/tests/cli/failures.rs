@@ -1,4 +1,4 @@
-//! What goes wrong: exit codes tell whose turn it is, and envelopes say the rest.
+//! What goes wrong: the exit code says what to do next, and envelopes say the rest.
 
 use std::process::Command;
 

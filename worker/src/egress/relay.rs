@@ -59,7 +59,7 @@ pub(super) async fn take_up<F>(
 /// To where the function wanted to go, if that may be.
 pub(super) async fn carry_to_wanted(guard: Arc<Guard>, inside: TcpStream) {
     let Ok(wanted) = inside.local_addr() else { return };
-    // IPv4 arrives in the clothes of IPv6.
+    // IPv4 addresses arrive as IPv6 ones that stand for them.
     let wanted = SocketAddr::new(wanted.ip().to_canonical(), wanted.port());
     match guard.check(wanted).await {
         Ok(()) => carry(inside, wanted).await,

@@ -20,7 +20,7 @@ use shared::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{JobError, Services, settle_only, trace::JobTrace};
+use super::{JobError, Services, carry_out::settle_only, trace::JobTrace};
 use crate::{
     builder::Builder,
     fetch::FetchError,

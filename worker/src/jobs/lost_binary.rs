@@ -1,4 +1,4 @@
-//! What a call does whose binary the artifact store has lost: it sees to it that it is built again.
+//! What becomes of a call whose binary the artifact store has lost: it has the binary built again.
 
 use shared::{
     domain::VersionId,

@@ -185,7 +185,7 @@ impl Fixture {
         Options {
             db: Db::connect(url, 8).await.unwrap(),
             signals: Signals::connect(url).await.unwrap(),
-            database_url: url.to_owned(),
+            database_url: Secret::new(url),
             artifacts: ArtifactStore::open(self.artifacts.path()).unwrap(),
             call_slots: 2,
             callback_reach: shared::domain::Reach::default(),

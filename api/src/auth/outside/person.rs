@@ -4,14 +4,14 @@
 
 use shared::{
     config::Registration,
-    domain::{Actor, Email, ErrorCode, UserId},
+    domain::{Actor, Email, UserId},
     store::{
         StoreError, Tx, account, audit, commit, invitation, member,
         outsider::{self, Outsider},
     },
 };
 
-use super::Person;
+use super::token::Person;
 use crate::{ApiState, auth::Origin, problem::Problem};
 
 /// The user behind an outside token, in the first of their tenants.
@@ -61,7 +61,9 @@ async fn admit(
             let waiting = accept_waiting(&mut tx, origin, user, person.email.as_ref()).await?;
             waiting.ok_or_else(not_invited)?
         }
-        Registration::Closed => return Err(forbidden("registration is closed on this server")),
+        Registration::Closed => {
+            return Err(Problem::forbidden("registration is closed on this server"));
+        }
     };
     commit(tx).await?;
     Ok(Some(actor))
@@ -87,12 +89,8 @@ async fn accept_waiting(
 }
 
 fn not_invited() -> Problem {
-    forbidden(
+    Problem::forbidden(
         "the token is good, and you have no role in any project; ask somebody to invite the \
          verified e-mail address in it",
     )
-}
-
-fn forbidden(message: &str) -> Problem {
-    Problem::new(ErrorCode::Forbidden, message)
 }

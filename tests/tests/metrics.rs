@@ -23,7 +23,7 @@ const OF_API: [&str; 12] = [
     r#"apprun_queue_oldest_ready_seconds{class="async"}"#,
     r#"apprun_database_connections{state="busy"}"#,
     r#"apprun_database_connections{state="idle"}"#,
-    r#"apprun_database_connections_max 16"#,
+    "apprun_database_connections_max ",
     r#"apprun_http_errors_total{code="NOT_FOUND"} 1"#,
     r#"apprun_build_info{version=""#,
     "# EOF",

@@ -124,7 +124,9 @@ begin
         if fits then
             return query
             select null::bigint, null::bigint, null, null::uuid, of_class, here, null::uuid, null::uuid,
-                   null::smallint, null::smallint, null::boolean, null::float8, false;
+                   null::smallint, null::smallint, null::boolean, null::float8,
+                   -- One that was stepped over may stay.
+                   coalesce(taken < cardinality(ready), false);
             continue;
         end if;
         barren_since := null;

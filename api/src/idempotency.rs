@@ -9,7 +9,7 @@
 
 mod fingerprint;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use poem::{
     Endpoint, Request, Response, Result,
@@ -200,14 +200,9 @@ async fn run(
     held: Held,
     request: Request,
 ) -> Response {
-    let mut answering = std::pin::pin!(routes.get_response(request));
-    let mut renewals = interval(RENEW_EVERY);
-    renewals.tick().await;
-    let response = loop {
-        tokio::select! {
-            response = &mut answering => break response,
-            _ = renewals.tick() => note(idempotency::renew(&state.db, &held.request).await),
-        }
+    let response = tokio::select! {
+        response = routes.get_response(request) => response,
+        never = keep_renewing(&state, &held) => match never {},
     };
     match kept(&response) {
         Some(answer) => note(keep_alone(&state, &held.request, &answer).await),
@@ -216,6 +211,16 @@ async fn run(
     // Whoever sent the same meanwhile waits for this.
     state.signals.finished(held.execution.0);
     response
+}
+
+/// Beside the request, which goes on while this waits: it may have locked the very row.
+async fn keep_renewing(state: &ApiState, held: &Held) -> Infallible {
+    let mut ticks = interval(RENEW_EVERY);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        note(idempotency::renew(&state.db, &held.request).await);
+    }
 }
 
 /// Keeps the answer of what a request makes in the transaction that makes it, so that no end of this

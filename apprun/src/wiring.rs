@@ -16,7 +16,7 @@ use shared::{
     queue::{CallLimits, Signals},
     store::Db,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use worker::{BuilderOptions, Egress, Worker};
 
 use crate::error::CommandError;
@@ -31,6 +31,11 @@ const SPARE_CONNECTIONS: u32 = 2;
 const MOST_CONNECTIONS: u32 = 10;
 /// A build holds the lock of what it builds while it writes what came of it.
 const CONNECTIONS_PER_BUILD: u32 = 2;
+/// The kernel says that a connection can be written to again when a third of this is free, and an API takes 30
+/// seconds without that word for the end: left to itself it buffers megabytes, and slow readers would be cut off.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 /// Bytes of bodies that one API holds at once: 128 KiB for each of its requests, or some fifteen of the
 /// largest sources.
 const MAX_BODY_BYTES: usize = 256 << 20;
@@ -162,7 +167,16 @@ pub(crate) fn allowed_layers(config: &Config) -> Result<Vec<Layer>, CommandError
 
 /// Listens early: a taken port should be known before anything slow has been done.
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address).await.map_err(|source| CommandError::Listen { address, source })
+    bind(address).map_err(|source| CommandError::Listen { address, source })
+}
+
+/// Accepted connections have the listener's buffers.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Opens early: a store that cannot be used should be known before anything slow has been done.

@@ -33,11 +33,10 @@ pub(super) async fn invoke_batch(
     let calls: Vec<_> =
         body.inputs.0.into_iter().map(|input| (ExecutionId::new(), input)).collect();
     let accepted = incoming.accept(&calls, terms).await?;
-    let executions: Vec<_> = calls.iter().map(|(id, _)| queued(*id, accepted)).collect();
-    let first = executions.first().map_or_else(ExecutionId::new, |first| first.execution_id);
+    let executions: Vec<_> = calls.iter().map(|(id, _)| queued(*id, &accepted)).collect();
     let answer =
         Accepted::new(QueuedBatch { executions }).at(format!("/api/v1/functions/{id}/executions"));
     idempotency::keep(state, caller, &mut incoming.tx, &answer).await?;
-    incoming.commit(first).await?;
+    incoming.commit(&accepted).await?;
     Ok(answer)
 }

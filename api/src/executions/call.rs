@@ -12,7 +12,7 @@ use shared::{
         Tx,
         build_report::{self, BuildReport},
         call::{self, Accepted, Busy, NewCalls, Room, Terms},
-        commit, execution_report,
+        commit_for_sure,
         function::Function,
         version,
     },
@@ -152,11 +152,9 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Makes the calls durable, of which this is one, and wakes a worker.
-    pub(super) async fn commit(self, one: ExecutionId) -> Result<(), Problem> {
-        if let Err(error) = commit(self.tx).await {
-            was_committed(self.state, self.caller, one).await.map_err(|_| error)?;
-        }
+    /// Makes what was accepted durable, and wakes a worker.
+    pub(super) async fn commit(self, accepted: &Accepted) -> Result<(), Problem> {
+        commit_for_sure(&self.state.db, self.tx, &accepted.number).await?;
         self.state.signals.jobs_pushed();
         Ok(())
     }
@@ -172,13 +170,6 @@ impl<'a> Incoming<'a> {
         let build = build_report::latest(&mut self.tx, tenant, function.id).await?;
         Ok(not_ready(function, build))
     }
-}
-
-/// After a COMMIT whose answer was lost. Who is told to try again although the calls are there makes
-/// them twice.
-async fn was_committed(state: &ApiState, caller: &Caller, one: ExecutionId) -> Result<(), Problem> {
-    let status = execution_report::status(&state.db, caller.actor.tenant, one).await?;
-    status.map(drop).ok_or_else(|| Problem::internal("it was not committed"))
 }
 
 /// The limit that is in the way. What was busy a moment ago may be free by now.

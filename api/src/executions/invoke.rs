@@ -120,8 +120,9 @@ pub(super) async fn invoke(
     let terms = Terms { timeout, version: how.version, ..Terms::default() };
     if how.respond_async {
         let accepted = incoming.accept(&calls, terms).await?;
-        incoming.commit(execution_id).await?;
-        let answer = Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id));
+        incoming.commit(&accepted).await?;
+        let answer =
+            Accepted::new(queued(execution_id, &accepted)).at(call::location(execution_id));
         return Ok(Invoked::Queued(answer.header(PREFERENCE_APPLIED, "respond-async".into())));
     }
     // Before the commit: the end may come before it returns, and so may the caller leave.
@@ -130,8 +131,8 @@ pub(super) async fn invoke(
         .then(|| CancelWhenGone::new(state, caller, execution_id));
     let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
     let called = async {
-        incoming.accept(&calls, terms).await?;
-        incoming.commit(execution_id).await?;
+        let accepted = incoming.accept(&calls, terms).await?;
+        incoming.commit(&accepted).await?;
         let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
         match get::when_final(state, caller, execution_id, watch, deadline).await {
             Ok(execution) => answer(execution, how.log_tail),

@@ -32,12 +32,12 @@ pub(super) async fn invoke_async(
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     let accepted = incoming.accept(&calls, terms).await?;
-    incoming.commit(execution_id).await?;
-    Ok(Accepted::new(queued(execution_id, accepted)).at(call::location(execution_id)))
+    incoming.commit(&accepted).await?;
+    Ok(Accepted::new(queued(execution_id, &accepted)).at(call::location(execution_id)))
 }
 
 /// A call that was accepted, as the caller is told.
-pub(super) fn queued(execution_id: ExecutionId, accepted: AcceptedCall) -> Queued {
+pub(super) fn queued(execution_id: ExecutionId, accepted: &AcceptedCall) -> Queued {
     Queued {
         execution_id,
         status: ExecutionStatus::Pending,

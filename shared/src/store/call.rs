@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Db, StoreError, Tx, db::word};
+use super::{Db, StoreError, Tx, TxNumber, db::word};
 use crate::{
     domain::{
         Actor, CallbackUrl, Cause, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan,
@@ -68,8 +68,10 @@ pub enum Start {
 }
 
 /// What was accepted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Accepted {
+    /// In which transaction.
+    pub number: TxNumber,
     /// The version that will run, whatever is deployed meanwhile.
     pub version: i32,
     /// Not before; None: at once.
@@ -116,7 +118,11 @@ pub async fn accept(
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(accepted.map(|row| Accepted { version: row.version_number, run_at: row.run_at }))
+    Ok(accepted.map(|row| Accepted {
+        number: TxNumber(row.number),
+        version: row.version_number,
+        run_at: row.run_at,
+    }))
 }
 
 /// Waits until every call of the tenant that was let in so is committed or refused, and keeps others out

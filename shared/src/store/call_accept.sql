@@ -37,4 +37,4 @@ put_off as (
     select $15, id, $16, tenant_id, function_id, $7, 1, 0, false, now(), run_at
     from accepted where run_at is not null
 )
-select version_number, run_at from accepted limit 1
+select version_number, run_at, pg_current_xact_id()::text as "number!" from accepted limit 1

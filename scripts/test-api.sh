@@ -57,15 +57,16 @@ new_function() {
   post functions "{\"project_id\":\"$1\",\"name\":\"$2\",\"runtime\":\"go1.21\",\"code\":\"package main\\n\\nfunc Handler(in any) (any, error) { return in, nil }\\n\"}" function_id
 }
 
-# Something of what ids name, so that requests reach more than a 404; deletes get their own.
+# Something of what ids name, so that requests reach more than a 404; changes and deletes get their own.
 prepare() {
-  local project function execution other_project other_function build tries=0
+  local project function execution other_project other_function changed build tries=0
   post auth/register "{\"email\":\"api@example.com\",\"password\":\"$PASSWORD\"}" user_id >/dev/null
   token=$(post auth/login "{\"email\":\"api@example.com\",\"password\":\"$PASSWORD\"}" access_token)
   project=$(post projects '{"name":"kept"}' project_id)
   other_project=$(post projects '{"name":"to be deleted"}' project_id)
   function=$(new_function "$project" kept)
   other_function=$(new_function "$project" to-be-deleted)
+  changed=$(new_function "$project" to-be-changed)
   until execution=$(post "functions/$function/invoke" '{"input":1}' execution_id 2>/dev/null); do
     tries=$((tries + 1))
     [ "$tries" -lt 100 ] || { echo "test-api: the function does not become active" >&2; exit 1; }
@@ -80,6 +81,10 @@ headers = { Authorization = "Bearer $token" }
 # A key that was made up twice belongs to another request the second time.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
+
+# What is too large is refused before it is looked at.
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
 
 [parameters]
 "path.project_id" = "$project"
@@ -104,10 +109,16 @@ parameters = { "path.project_id" = "$other_project" }
 include-operation-id = "deleteFunction"
 parameters = { "path.function_id" = "$other_function" }
 
+# A new handler may refuse the inputs that calls bring.
+[[operations]]
+include-operation-id = "updateFunction"
+parameters = { "path.function_id" = "$changed" }
+checks.positive_data_acceptance.enabled = false
+
 # What these refuse, a schema cannot say: fields that go together, names of variables, and moments
 # that are too far ahead.
 [[operations]]
-include-operation-id = ["createFunction", "updateFunction", "listLogs", "invokeFunctionAsync", "invokeFunctionBatch"]
+include-operation-id = ["createFunction", "listLogs", "invokeFunctionAsync", "invokeFunctionBatch"]
 checks.positive_data_acceptance.enabled = false
 TOML
 }

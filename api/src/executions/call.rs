@@ -31,8 +31,9 @@ use crate::{
 /// Most calls end sooner than this: worth another try.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Sync calls of one tenant that may be on their way in at the same moment, over all processes: each
-/// holds a connection, of which an API has ten at most.
+/// Sync calls of one tenant that may be on their way in at the same moment: each holds a connection, of
+/// which an API has ten at most, so this is enough for six of them. With more, or when one stalls before
+/// its commit, a call too many may get in and wait; that none too many run is held by the claim.
 const MOST_UNSEEN: u32 = 64;
 
 /// Where an execution is looked up, by its id.

@@ -50,8 +50,8 @@ pub struct Room {
     /// How many calls may run at once.
     pub limits: CallLimits,
     /// So many more than the call needs. Calls that are accepted at the same moment do not see each
-    /// other: with as many to spare as can be, none of them is one too many. 0 is exact after
-    /// `in_turn`.
+    /// other: with as many to spare as can be, none of them is one too many. 0 is for a call that
+    /// waited for the others near the limit, by `in_turn`.
     pub to_spare: u32,
 }
 

@@ -108,7 +108,8 @@ impl Claimer {
                 Some(held) if !ask.is_none() => lines = self.claim(held, ask, lines).await,
                 _ => tokio::select! {
                     () = stop.cancelled() => {}
-                    () = self.signals.jobs_waiting() => lines = Lines::UNKNOWN,
+                    () = self.signals.jobs_waiting(JobKind::Execute) => lines.calls = Line::Waiting,
+                    () = self.signals.jobs_waiting(JobKind::Compile) => lines.builds = Line::Waiting,
                     () = self.jobs_seen.notified() => lines = Lines::UNKNOWN,
                     () = self.slots.freed() => lines = lines.something_ended(),
                     // The sender lives as long as the worker; a closed channel means stop.

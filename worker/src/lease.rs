@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     domain::{Reason, WorkerIdentity},
     metrics,
-    queue::{self, Beat, LEASE_TIME, LeaseId, Signals},
+    queue::{self, Beat, JobKind, LEASE_TIME, LeaseId, Signals},
     store::{Db, StoreError},
     telemetry::chain,
 };
@@ -103,7 +103,7 @@ impl Keeper {
             Ok(Ok(0)) => {}
             Ok(Ok(jobs)) => {
                 tracing::info!(jobs, "unfinished jobs given back");
-                self.signals.jobs_pushed();
+                self.signals.jobs_pushed(JobKind::ALL);
             }
             // The lease ends by itself; the jobs are late then, not lost.
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "lease not released"),
@@ -181,7 +181,7 @@ async fn sweep(db: &Db, signals: &Signals, calls: &metrics::Functions) -> Result
         );
     }
     if reaped.returned + promoted > 0 {
-        signals.jobs_pushed();
+        signals.jobs_pushed(JobKind::ALL);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use shared::{
     domain::{ExecutionId, FunctionId, IdCursor, PageSize, ProjectId, Reason},
+    queue::JobKind,
     store::{
         Tx,
         dead_letter::{self, Which},
@@ -60,7 +61,7 @@ pub(super) async fn redrive(
     let answer = Okay::new(DealtWith { executions, ..answer });
     let deed = caller.deed("dead_letters.redrive", project.0);
     conclude(state, caller, tx, deed, &answer).await?;
-    state.signals.jobs_pushed();
+    state.signals.jobs_pushed(&[JobKind::Execute]);
     Ok(answer)
 }
 

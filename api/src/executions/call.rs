@@ -8,6 +8,7 @@ use shared::{
         CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId, FunctionStatus, JsonText,
         VersionNumber,
     },
+    queue::JobKind,
     store::{
         Tx,
         build_report::{self, BuildReport},
@@ -156,7 +157,7 @@ impl<'a> Incoming<'a> {
     /// Makes what was accepted durable, and wakes a worker.
     pub(super) async fn commit(self, accepted: &Accepted) -> Result<(), Problem> {
         commit_for_sure(&self.state.db, self.tx, &accepted.number).await?;
-        self.state.signals.jobs_pushed();
+        self.state.signals.jobs_pushed(&[JobKind::Execute]);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use shared::{
     domain::{ErrorCode, ExecutionId, ExecutionStatus},
+    queue::JobKind,
     store::call::{self, Replayed},
 };
 
@@ -32,6 +33,6 @@ pub(super) async fn replay(
     };
     let answer = Accepted::new(queued).at(location(new));
     conclude(state, caller, tx, caller.deed("execution.replay", id.0), &answer).await?;
-    state.signals.jobs_pushed();
+    state.signals.jobs_pushed(&[JobKind::Execute]);
     Ok(answer)
 }

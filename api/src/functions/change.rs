@@ -2,6 +2,7 @@
 
 use shared::{
     domain::{BuildStatus, ErrorCode, FunctionId, FunctionName, Runtime, SourceBundle},
+    queue::JobKind,
     store::{
         StoreError, account,
         deploy::{self, Held, NewSource, NewVersion},
@@ -39,7 +40,7 @@ pub(super) async fn change(
     let runtime = parts.wanted.runtime.unwrap_or(held.base.settings.runtime);
     let source = sent.read(runtime, &state.config.functions.payloads).await?;
     let answer = add_version(state, caller, id, runtime, parts, source).await?;
-    state.signals.jobs_pushed();
+    state.signals.jobs_pushed(&[JobKind::Compile]);
     Ok(answer)
 }
 

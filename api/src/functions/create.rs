@@ -2,6 +2,7 @@
 
 use shared::{
     domain::{ErrorCode, FunctionId, FunctionName, FunctionStatus, Plan, ProjectId},
+    queue::JobKind,
     store::{Tx, account, deploy, function, project},
 };
 
@@ -74,7 +75,7 @@ pub(super) async fn create(
         created_at: created_at.into(),
     });
     conclude(state, caller, tx, caller.deed("function.create", id.0), &answer).await?;
-    state.signals.jobs_pushed();
+    state.signals.jobs_pushed(&[JobKind::Compile]);
     Ok(answer)
 }
 

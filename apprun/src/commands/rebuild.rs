@@ -4,7 +4,7 @@
 use shared::{
     config::Config,
     domain::VersionId,
-    queue::Signals,
+    queue::{JobKind, Signals},
     store::{
         Db,
         rebuild::{self, InService, Rebuild},
@@ -40,7 +40,7 @@ pub(super) async fn run(config: Config) -> Result<(), CommandError> {
     }
     if queued > 0 {
         let signals = Signals::connect(database_url).await?;
-        signals.jobs_pushed();
+        signals.jobs_pushed(&[JobKind::Compile]);
         signals.close().await;
     }
     db.close().await;

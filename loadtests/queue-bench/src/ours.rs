@@ -203,7 +203,7 @@ impl Queue {
         let working = tokio::spawn(async move {
             let (mut rounds, lease) = (Rounds::new(CallLimits::default()), queue.lease().await);
             loop {
-                there.jobs_waiting().await;
+                there.jobs_waiting(JobKind::Execute).await;
                 let jobs = rounds.claim(&queue.db, lease, calls(4)).await.unwrap().jobs;
                 if !jobs.is_empty() {
                     picked.send(Instant::now()).await.unwrap();
@@ -216,7 +216,7 @@ impl Queue {
             sleep(Duration::from_millis(5 + number % 17)).await;
             let begun = Instant::now();
             self.push(job_of(1)).await;
-            here.jobs_pushed();
+            here.jobs_pushed(&[JobKind::Execute]);
             latencies.push(pickups.recv().await.unwrap() - begun);
         }
         working.abort();

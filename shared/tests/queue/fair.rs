@@ -1,6 +1,6 @@
 //! Fairness and limits: a flood slows nobody else down, and no limit is ever exceeded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use shared::{
     domain::{FunctionId, Plan, TenantId},
@@ -54,6 +54,25 @@ async fn with_one_slot_tenants_take_turns_and_so_do_a_tenants_functions() {
     .await
     .unwrap();
     assert_eq!(per_function, [2; 6]);
+}
+
+#[tokio::test]
+async fn a_single_line_is_taken_in_its_order_as_far_as_room_and_limits_go() {
+    let q = Fixture::new().await;
+    let owner = q.tenant(Plan::Free).await;
+    let function = q.function(owner, Some(4)).await;
+    let line = q.push_many(Class::Sync, owner.tenant, function, 20).await;
+    let (mut rounds, lease, mut taken) = (rounds(), q.lease().await, Vec::new());
+    for (room, expected) in [(3, 3), (3, 1), (3, 0)] {
+        let claimed = rounds.claim(&q.db, lease, calls(room)).await.unwrap();
+        assert_eq!(claimed.jobs.len(), expected, "the function allows four at once");
+        assert!(claimed.calls_left_behind);
+        taken.extend(claimed.jobs);
+    }
+    let subjects: HashSet<_> = taken.iter().map(|job| job.subject).collect();
+    assert_eq!(subjects, line[..4].iter().copied().collect());
+    q.settle(&taken[0]).await.unwrap();
+    assert_eq!(rounds.claim(&q.db, lease, calls(3)).await.unwrap().jobs[0].subject, line[4]);
 }
 
 #[tokio::test]

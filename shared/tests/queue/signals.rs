@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shared::queue::Signals;
+use shared::queue::{JobKind, Signals};
 use test_support::Proxy;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::fixture::Fixture;
@@ -14,8 +14,23 @@ async fn a_push_wakes_a_claimer_in_another_process() {
     let q = Fixture::new().await;
     let here = Signals::connect(q.database.url()).await.unwrap();
     let there = Signals::connect(q.database.url()).await.unwrap();
-    here.jobs_pushed();
-    there.jobs_waiting().await;
+    here.jobs_pushed(&[JobKind::Execute]);
+    there.jobs_waiting(JobKind::Execute).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_calls_is_not_woken_by_a_build_unless_nobody_said_what_was_pushed() {
+    let q = Fixture::new().await;
+    let here = Signals::connect(q.database.url()).await.unwrap();
+    let there = Signals::connect(q.database.url()).await.unwrap();
+    here.jobs_pushed(&[JobKind::Compile]);
+    there.jobs_waiting(JobKind::Compile).await;
+    let calls = timeout(Duration::ZERO, there.jobs_waiting(JobKind::Execute)).await;
+    assert!(calls.is_err(), "woken for nothing");
+    // As a process of an older version says it.
+    sqlx::query("select pg_notify('apprun_jobs', '')").execute(&q.sql).await.unwrap();
+    there.jobs_waiting(JobKind::Execute).await;
+    there.jobs_waiting(JobKind::Compile).await;
 }
 
 #[tokio::test]
@@ -26,8 +41,8 @@ async fn what_a_process_tells_itself_needs_no_database() {
     proxy.silence();
     let subject = Uuid::now_v7();
     let (mut watch, mut cancels) = (here.watch(subject), here.cancel_requests());
-    here.jobs_pushed();
-    here.jobs_waiting().await;
+    here.jobs_pushed(&[JobKind::Execute]);
+    here.jobs_waiting(JobKind::Execute).await;
     here.cancel_requested(subject);
     assert_eq!(cancels.recv().await.unwrap(), subject);
     here.finished(subject);
@@ -81,12 +96,12 @@ async fn an_ear_on_a_half_open_connection_is_replaced() {
     let here = Signals::connect(q.database.url()).await.unwrap();
     let echo_every = Duration::from_millis(100);
     let there = Signals::connect_echoing(proxy.url(), echo_every).await.unwrap();
-    here.jobs_pushed();
-    there.jobs_waiting().await;
+    here.jobs_pushed(&[JobKind::Execute]);
+    there.jobs_waiting(JobKind::Execute).await;
 
     proxy.silence();
     // First everybody is told to look for themselves, then hints arrive again.
-    there.jobs_waiting().await;
+    there.jobs_waiting(JobKind::Execute).await;
     let subject = Uuid::now_v7();
     let mut watch = there.watch(subject);
     let mut heard = there.cancel_requests();

@@ -2,6 +2,7 @@
 
 use shared::{
     domain::VersionId,
+    queue::JobKind,
     store::rebuild::{self, Rebuild},
 };
 
@@ -21,7 +22,7 @@ pub(super) async fn rebuild(
         Ok(Rebuild::Underway) => JobError::BeingRebuilt,
         Ok(Rebuild::Queued) => {
             tracing::warn!(%version, "its binary is lost and will be built again");
-            services.signals.jobs_pushed();
+            services.signals.jobs_pushed(&[JobKind::Compile]);
             lost.into()
         }
         Ok(Rebuild::Impossible) => lost.into(),

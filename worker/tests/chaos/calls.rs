@@ -9,7 +9,7 @@ use shared::{
     domain::{
         Actor, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId, TenantId, UserId,
     },
-    queue::Signals,
+    queue::{JobKind, Signals},
     store::{Db, StoreError, call},
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -100,7 +100,7 @@ impl Calls {
         };
         assert!(call::accept(&mut tx, actor, &call).await?.is_some());
         tx.commit().await?;
-        self.signals.jobs_pushed();
+        self.signals.jobs_pushed(&[JobKind::Execute]);
         Ok(())
     }
 

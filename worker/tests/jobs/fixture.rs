@@ -16,7 +16,7 @@ use shared::{
         SourceBundle, SourceLimits, Trigger, Variables, VersionSettings,
     },
     metrics::Metrics,
-    queue::{self, CallLimits, ClaimedJob, FreeSlots, LeaseId, Rounds, Signals},
+    queue::{self, CallLimits, ClaimedJob, FreeSlots, JobKind, LeaseId, Rounds, Signals},
     seal::SecretKeys,
     store::{
         Db, account, call, deploy, project,
@@ -311,7 +311,7 @@ impl Fixture {
         let mut tx = self.db.begin().await.unwrap();
         deploy::create(&mut tx, self.actor, RequestId::new().into(), &new).await.unwrap().unwrap();
         tx.commit().await.unwrap();
-        self.signals.jobs_pushed();
+        self.signals.jobs_pushed(JobKind::ALL);
         id
     }
 
@@ -327,7 +327,7 @@ impl Fixture {
         };
         assert!(call::accept(&mut tx, self.actor, &call).await.unwrap().is_some());
         tx.commit().await.unwrap();
-        self.signals.jobs_pushed();
+        self.signals.jobs_pushed(JobKind::ALL);
         id
     }
 

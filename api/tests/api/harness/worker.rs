@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::{
     domain::{BuildId, ExecutionId, LogStream, Reason, log_level},
-    queue::{CallLimits, ClaimedJob, FreeSlots, Rounds, open_lease, settle},
+    queue::{CallLimits, ClaimedJob, FreeSlots, JobKind, Rounds, open_lease, settle},
     store::{
         build::{self, Artifact, BuildFailure, FinishedBuild},
         commit,
@@ -132,7 +132,7 @@ pub(crate) async fn run_next(app: &App, finished: &FinishedExecution) -> Executi
 /// Waits for one call to come in.
 pub(crate) async fn claim_next(app: &App) -> ClaimedJob {
     loop {
-        app.signals.jobs_waiting().await;
+        app.signals.jobs_waiting(JobKind::Execute).await;
         if let Some(job) = claim_all(app).await.into_iter().next() {
             return job;
         }

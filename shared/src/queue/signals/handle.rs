@@ -14,7 +14,7 @@ use super::{
     state::{Shared, lock},
     watch::Watch,
 };
-use crate::store::StoreError;
+use crate::{queue::JobKind, store::StoreError};
 
 /// How long a process may hear nothing at all before it says something to hear whether it still
 /// hears. All hear it, so one process does this for the others.
@@ -65,10 +65,10 @@ impl Signals {
         }
     }
 
-    /// Says that jobs were pushed. Call it after the commit.
-    pub fn jobs_pushed(&self) {
-        self.shared.jobs_waiting.notify_one();
-        lock(&self.shared.outbox).jobs_pushed = true;
+    /// Says that jobs of these kinds were pushed. Call it after the commit.
+    pub fn jobs_pushed(&self, kinds: &[JobKind]) {
+        kinds.iter().for_each(|kind| self.shared.wake_claimer(*kind));
+        lock(&self.shared.outbox).pushed.extend(kinds);
         self.shared.outbox_filled.notify_one();
     }
 
@@ -92,9 +92,9 @@ impl Signals {
         self.shared.cancels.subscribe()
     }
 
-    /// Returns when somebody pushed jobs. For one waiter per process, the claimer.
-    pub async fn jobs_waiting(&self) {
-        self.shared.jobs_waiting.notified().await;
+    /// Returns when somebody pushed jobs of this kind. For one waiter per process, the claimer.
+    pub async fn jobs_waiting(&self, kind: JobKind) {
+        self.shared.jobs_waiting[&kind].notified().await;
     }
 
     /// Watches for the end of an execution or build. Register before the commit that lets it start,

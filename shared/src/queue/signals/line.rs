@@ -15,7 +15,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::state::{Outbox, Shared, lock};
-use crate::telemetry::chain;
+use crate::{queue::JobKind, telemetry::chain};
 
 const JOBS: &str = "apprun_jobs";
 const DONE: &str = "apprun_done";
@@ -110,8 +110,9 @@ impl Line {
     ) -> Result<(), sqlx::Error> {
         let ids = |ids: &[Uuid]| ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
         let mut notices: Vec<(String, String)> = Vec::new();
-        if outbox.jobs_pushed {
-            notices.push((JOBS.to_owned(), String::new()));
+        if !outbox.pushed.is_empty() {
+            let kinds: Vec<_> = outbox.pushed.iter().map(|kind| kind.as_str()).collect();
+            notices.push((JOBS.to_owned(), kinds.join(",")));
         }
         notices.extend(outbox.done.chunks(IDS_PER_NOTICE).map(|done| (DONE.to_owned(), ids(done))));
         notices.extend(
@@ -168,7 +169,14 @@ impl Line {
     fn hear(&self, channel: &str, payload: &str) {
         let ids = payload.split(',').filter_map(|text| Uuid::try_parse(text).ok());
         match channel {
-            JOBS => self.shared.jobs_waiting.notify_one(),
+            // From a process of an older version, which does not say what it pushed.
+            JOBS if payload.is_empty() => {
+                JobKind::ALL.iter().for_each(|kind| self.shared.wake_claimer(*kind));
+            }
+            JOBS => payload
+                .split(',')
+                .filter_map(|kind| kind.parse().ok())
+                .for_each(|kind| self.shared.wake_claimer(kind)),
             DONE => self.shared.wake_watchers(ids),
             // Nobody may want to know, which is no error.
             CANCEL => ids.for_each(|id| drop(self.shared.cancels.send(id))),

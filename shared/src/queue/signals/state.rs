@@ -1,7 +1,7 @@
 //! What the handle, those who watch and the two connections of a process share.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
 };
 
@@ -11,12 +11,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use crate::queue::JobKind;
+
 /// Cancel requests that a slow receiver may fall behind before it misses some.
 const CANCEL_BACKLOG: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) jobs_waiting: Notify,
+    pub(super) jobs_waiting: HashMap<JobKind, Notify>,
     pub(super) cancels: broadcast::Sender<Uuid>,
     pub(super) watchers: Mutex<HashMap<Uuid, Vec<Arc<Notify>>>>,
     pub(super) outbox: Mutex<Outbox>,
@@ -32,7 +34,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new() -> Self {
         Self {
-            jobs_waiting: Notify::new(),
+            jobs_waiting: JobKind::ALL.iter().map(|kind| (*kind, Notify::new())).collect(),
             cancels: broadcast::Sender::new(CANCEL_BACKLOG),
             watchers: Mutex::default(),
             outbox: Mutex::default(),
@@ -52,8 +54,14 @@ impl Shared {
         }
     }
 
+    pub(super) fn wake_claimer(&self, kind: JobKind) {
+        if let Some(waiting) = self.jobs_waiting.get(&kind) {
+            waiting.notify_one();
+        }
+    }
+
     pub(super) fn wake_everybody(&self) {
-        self.jobs_waiting.notify_one();
+        JobKind::ALL.iter().for_each(|kind| self.wake_claimer(*kind));
         lock(&self.watchers).values().flatten().for_each(|wake| wake.notify_one());
     }
 }
@@ -61,7 +69,7 @@ impl Shared {
 /// What this process has to tell the others.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    pub(super) jobs_pushed: bool,
+    pub(super) pushed: HashSet<JobKind>,
     pub(super) done: Vec<Uuid>,
     pub(super) cancel: Vec<Uuid>,
 }

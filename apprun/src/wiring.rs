@@ -14,7 +14,7 @@ use shared::{
     config::{CompilerSettings, Config, Registration, Secret},
     metrics::Metrics,
     queue::{CallLimits, Signals},
-    store::Db,
+    store::{Bounds, Db},
 };
 use tokio::net::{TcpListener, TcpSocket};
 use worker::{BuilderOptions, Egress, Worker};
@@ -27,10 +27,10 @@ use crate::error::CommandError;
 const CONNECTIONS_PER_CORE: u32 = 2;
 /// For a moment in which a statement takes long.
 const SPARE_CONNECTIONS: u32 = 2;
-/// However many cores there are. An API and two workers have fifty at most, up to six cores each.
+/// However many cores there are. An API and two workers have fifty at most.
 const MOST_CONNECTIONS: u32 = 10;
-/// A build holds the lock of what it builds while it writes what came of it.
-const CONNECTIONS_PER_BUILD: u32 = 2;
+/// A build writes what came of it, beside the lock of what it builds, which has a connection of its own.
+const CONNECTIONS_PER_BUILD: u32 = 1;
 /// The kernel says that a connection can be written to again when a third of this is free, and an API takes 30
 /// seconds without that word for the end: left to itself it buffers megabytes, and slow readers would be cut off.
 const SEND_BUFFER_BYTES: u32 = 256 << 10;
@@ -53,13 +53,13 @@ pub(crate) struct Backbone {
 }
 
 impl Backbone {
-    /// Connects to the database, with at most `max_connections` for statements.
+    /// Connects to the database, with at most so many connections for statements.
     pub(crate) async fn connect(
         database_url: &Secret,
-        max_connections: u32,
+        bounds: Bounds,
         metrics: Metrics,
     ) -> Result<Self, CommandError> {
-        let db = Db::connect(database_url.expose(), max_connections).await?;
+        let db = Db::connect(database_url.expose(), bounds).await?;
         let signals = Signals::connect(database_url.expose()).await?;
         Ok(Self { db, signals, database_url: database_url.clone(), metrics })
     }
@@ -184,15 +184,23 @@ pub(crate) async fn open_artifacts(config: &Config) -> Result<ArtifactStore, Com
     Ok(ArtifactStore::connect(&config.artifact_store, &config.s3).await?)
 }
 
-/// Connections of an API to the database, beside the two for wake-ups.
-pub(crate) fn api_connections() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-    (CONNECTIONS_PER_CORE * cores + SPARE_CONNECTIONS).min(MOST_CONNECTIONS)
+/// Connections of an API to the database, beside the two for wake-ups. Tokens, logins and the rate limit are
+/// the platform's, and little beside what is done for tenants.
+pub(crate) fn api_connections() -> Bounds {
+    let busy = busy_connections();
+    Bounds { platform: busy.div_ceil(2), tenants: busy }
 }
 
-/// The same of a worker, and of a process that is both; a worker has a third beside them, to beat.
-pub(crate) fn worker_connections(config: &Config) -> u32 {
-    api_connections() + CONNECTIONS_PER_BUILD * config.build_slots
+/// The same of a worker, which does nothing on behalf of a tenant and has a third beside them, to beat; and
+/// of a process that is both.
+pub(crate) fn worker_connections(config: &Config) -> Bounds {
+    let busy = busy_connections();
+    Bounds { platform: busy + CONNECTIONS_PER_BUILD * config.build_slots, tenants: busy }
+}
+
+fn busy_connections() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    (CONNECTIONS_PER_CORE * cores + SPARE_CONNECTIONS).min(MOST_CONNECTIONS)
 }
 
 fn builder_options(config: &Config) -> BuilderOptions {

@@ -1,7 +1,7 @@
 //! The warden: starts spawners for a worker that has given up the rights to do so itself.
 //!
-//! It is this binary executed again, before the worker has a thread or has read a secret: empty
-//! environment, one socket. All it takes from there is a socket to hand to a new spawner. It names no
+//! It is this binary executed again, before the worker has a thread or has read a secret: one socket, and
+//! nothing in its environment but a setting of its allocator. All it takes from there is a socket to hand to a new spawner. It names no
 //! file but its own, parses nothing, and ends with its worker.
 
 use std::{

@@ -26,13 +26,12 @@ pub(super) async fn invoke_batch(
         call::check_input(state, &format!("inputs[{place}]"), input)?;
     }
     let start = later::start(state, body.delay, body.run_at)?;
-    let mut incoming = Incoming::of(state, caller, id, None, ExecutionMode::Async).await?;
-    let timeout = incoming.timeout(timeout)?;
-    incoming.check_callback(body.callback_url.as_ref()).await?;
+    let mut incoming = Incoming::begin(state, caller, id, ExecutionMode::Async).await?;
+    let timeout = timeout.map(|timeout| timeout.0);
     let terms = Terms { timeout, callback: body.callback_url, start, ..Terms::default() };
     let calls: Vec<_> =
         body.inputs.0.into_iter().map(|input| (ExecutionId::new(), input)).collect();
-    let accepted = incoming.accept(&calls, terms).await?;
+    let (_, accepted) = incoming.accept(&calls, terms).await?;
     let executions: Vec<_> = calls.iter().map(|(id, _)| queued(*id, &accepted)).collect();
     let answer =
         Accepted::new(QueuedBatch { executions }).at(format!("/api/v1/functions/{id}/executions"));

@@ -1,32 +1,25 @@
 //! What all ways of calling a function share: the input is bounded, the time limit may only be
 //! shortened, and a call is accepted only while a version serves.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use shared::{
     domain::{
-        CallbackUrl, ErrorCode, ExecutionId, ExecutionMode, FunctionId, FunctionStatus, JsonText,
-        VersionNumber,
+        ErrorCode, ExecutionId, ExecutionMode, FunctionId, FunctionStatus, JsonText, VersionNumber,
     },
     queue::JobKind,
     store::{
         Tx,
         build_report::{self, BuildReport},
-        call::{self, Accepted, Busy, NewCalls, Room, Terms},
-        commit_for_sure,
-        function::Function,
-        version,
+        call::{self, Accepted, Busy, Callee, NewCalls, Room, Terms},
+        commit_for_sure, version,
     },
 };
 
 use super::callback;
 use crate::{
-    ApiState,
-    auth::Caller,
-    functions::{access, versions},
-    params::Duration,
-    permission::Action,
-    problem::Problem,
+    ApiState, auth::Caller, functions::versions, permission::Action, problem::Problem,
+    resource::Resource,
 };
 
 /// Most calls end sooner than this: worth another try.
@@ -54,104 +47,85 @@ pub(super) fn check_input(state: &ApiState, field: &str, input: &JsonText) -> Re
         .with("limit_bytes", limit))
 }
 
-/// A call on its way in: one transaction from the first look at the function to the rows that make
-/// the call durable.
+/// Calls on their way in: one transaction, from the first look at the function to the rows that make the
+/// calls durable.
 pub(super) struct Incoming<'a> {
     state: &'a ApiState,
     caller: &'a Caller,
     pub(super) tx: Tx,
+    function: FunctionId,
     mode: ExecutionMode,
-    /// As it is at the version that the caller names; or as it serves.
-    pub(super) function: Function,
 }
 
 impl<'a> Incoming<'a> {
-    /// Lets the caller in to the function.
-    pub(super) async fn of(
+    pub(super) async fn begin(
         state: &'a ApiState,
         caller: &'a Caller,
-        id: FunctionId,
-        version: Option<VersionNumber>,
+        function: FunctionId,
         mode: ExecutionMode,
     ) -> Result<Self, Problem> {
-        let mut tx = state.db.begin_for(caller.actor.tenant).await?;
-        let function = access::find(&mut tx, caller, id, Action::InvokeFunction).await?;
-        let mut incoming = Self { state, caller, tx, mode, function };
-        if let Some(number) = version {
-            incoming.use_version(number).await?;
-        }
-        Ok(incoming)
-    }
-
-    async fn use_version(&mut self, number: VersionNumber) -> Result<(), Problem> {
-        let id = self.function.id;
-        let version = version::find(&mut self.tx, self.caller.actor.tenant, id, number).await?;
-        let version = version.ok_or_else(|| versions::not_found(number))?;
-        if !version.has_binary {
-            return Err(versions::not_built(id, &version));
-        }
-        self.function.timeout_seconds = version.settings.timeout_seconds;
-        Ok(())
-    }
-
-    /// The time limit that a caller asks for, which the function's own bounds.
-    pub(super) fn timeout(
-        &self,
-        asked: Option<Duration>,
-    ) -> Result<Option<std::time::Duration>, Problem> {
-        let limit_seconds = self.function.timeout_seconds;
-        let limit = std::time::Duration::from_secs(limit_seconds.into());
-        match asked.map(|asked| asked.0) {
-            Some(asked) if asked.is_zero() => {
-                Err(Problem::invalid_field("timeout", "must be longer than nothing"))
-            }
-            Some(asked) if asked > limit => {
-                let message = format!(
-                    "is {} s; the function allows {limit_seconds} s, which a caller may shorten \
-                     and not extend",
-                    asked.as_secs_f64()
-                );
-                Err(Problem::invalid_field("timeout", message).with("limit_seconds", limit_seconds))
-            }
-            asked => Ok(asked),
-        }
-    }
-
-    /// Refuses a callback that could not be made.
-    pub(super) async fn check_callback(
-        &mut self,
-        url: Option<&CallbackUrl>,
-    ) -> Result<(), Problem> {
-        callback::check(self.state, &mut self.tx, self.function.project, url).await
+        let tx = state.db.begin_for(caller.actor.tenant).await?;
+        Ok(Self { state, caller, tx, function, mode })
     }
 
     /// Takes calls in, all of them or none. Only who waits is told that there is no room; others wait
-    /// for it.
+    /// for it. What is wrong with them is found out in the same trip to the database, or after it: a
+    /// problem ends the transaction, and so nothing of them stays.
     pub(super) async fn accept(
         &mut self,
         calls: &[(ExecutionId, JsonText)],
-        terms: Terms,
-    ) -> Result<Accepted, Problem> {
-        let tenant = self.caller.actor.tenant;
-        let (function, mode, cause) = (self.function.id, self.mode, self.caller.origin.cause);
-        let mut new = NewCalls { calls, function, mode, cause, terms };
-        if mode == ExecutionMode::Sync {
-            let limits = self.state.call_limits.clone();
-            new.terms.only_within = Some(Room { limits, to_spare: MOST_UNSEEN });
+        mut terms: Terms,
+    ) -> Result<(Callee, Accepted), Problem> {
+        if terms.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Problem::invalid_field("timeout", "must be longer than nothing"));
         }
-        let mut accepted = call::accept(&mut self.tx, self.caller.actor, &new).await?;
+        if self.mode == ExecutionMode::Sync {
+            let limits = self.state.call_limits.clone();
+            terms.only_within = Some(Room { limits, to_spare: MOST_UNSEEN });
+        }
+        let (function, mode, cause) = (self.function, self.mode, self.caller.origin.cause);
+        let least_role = Action::InvokeFunction.least_role();
+        let mut new = NewCalls { calls, function, least_role, mode, cause, terms };
+        let (mut callee, mut accepted) = self.try_to_accept(&new).await?;
         if accepted.is_none()
             && let Some(room) = &mut new.terms.only_within
         {
             // Near a limit they are counted one after the other.
             room.to_spare = 0;
-            call::in_turn(&mut self.tx, tenant).await?;
-            accepted = call::accept(&mut self.tx, self.caller.actor, &new).await?;
+            call::in_turn(&mut self.tx, self.caller.actor.tenant).await?;
+            (callee, accepted) = self.try_to_accept(&new).await?;
         }
         match accepted {
-            Some(accepted) => Ok(accepted),
-            None => Err(self.refusal().await?),
+            Some(accepted) => Ok((callee, accepted)),
+            None => Err(self.refusal(&callee).await?),
         }
+    }
+
+    async fn try_to_accept(
+        &mut self,
+        new: &NewCalls<'_>,
+    ) -> Result<(Callee, Option<Accepted>), Problem> {
+        let found = call::accept(&mut self.tx, self.caller.actor, new).await?;
+        let (callee, accepted) = found.ok_or_else(FunctionId::not_found)?;
+        self.check(&callee, &new.terms).await?;
+        Ok((callee, accepted))
+    }
+
+    /// Refuses what the caller may not do with the function, or the function cannot do.
+    async fn check(&mut self, callee: &Callee, terms: &Terms) -> Result<(), Problem> {
+        Action::InvokeFunction.allow(callee.role)?;
+        if let Some(number) = terms.version {
+            self.check_version(number).await?;
+        }
+        check_timeout(callee, terms.timeout)?;
+        callback::check(self.state, &mut self.tx, callee.project, terms.callback.as_ref()).await
+    }
+
+    async fn check_version(&mut self, number: VersionNumber) -> Result<(), Problem> {
+        let (tenant, function) = (self.caller.actor.tenant, self.function);
+        let version = version::find(&mut self.tx, tenant, function, number).await?;
+        let version = version.ok_or_else(|| versions::not_found(number))?;
+        if version.has_binary { Ok(()) } else { Err(versions::not_built(function, &version)) }
     }
 
     /// Makes what was accepted durable, and wakes a worker.
@@ -162,23 +136,38 @@ impl<'a> Incoming<'a> {
     }
 
     /// Says why nothing was accepted.
-    async fn refusal(&mut self) -> Result<Problem, Problem> {
-        let (tenant, function) = (self.caller.actor.tenant, &self.function);
-        if self.mode == ExecutionMode::Sync && function.status == FunctionStatus::Active {
-            let busy = call::busy(&mut self.tx, tenant, function.id).await?;
+    async fn refusal(&mut self, callee: &Callee) -> Result<Problem, Problem> {
+        let tenant = self.caller.actor.tenant;
+        if self.mode == ExecutionMode::Sync && callee.status == FunctionStatus::Active {
+            let busy = call::busy(&mut self.tx, tenant, callee.id).await?;
             let limits = self.state.config.functions.limits_of(busy.plan);
-            return Ok(no_room(function, busy, limits.concurrent_executions));
+            return Ok(no_room(callee, busy, limits.concurrent_executions));
         }
-        let build = build_report::latest(&mut self.tx, tenant, function.id).await?;
-        Ok(not_ready(function, build))
+        let build = build_report::latest(&mut self.tx, tenant, callee.id).await?;
+        Ok(not_ready(callee, build))
     }
 }
 
+/// The time limit that a caller asks for, which the function's own bounds.
+fn check_timeout(callee: &Callee, asked: Option<Duration>) -> Result<(), Problem> {
+    let (Some(asked), Some(limit_seconds)) = (asked, callee.timeout_seconds) else {
+        return Ok(());
+    };
+    if asked <= Duration::from_secs(limit_seconds.into()) {
+        return Ok(());
+    }
+    let message = format!(
+        "is {} s; the function allows {limit_seconds} s, which a caller may shorten and not extend",
+        asked.as_secs_f64()
+    );
+    Err(Problem::invalid_field("timeout", message).with("limit_seconds", limit_seconds))
+}
+
 /// The limit that is in the way. What was busy a moment ago may be free by now.
-fn no_room(function: &Function, busy: Busy, tenant_limit: u32) -> Problem {
+fn no_room(callee: &Callee, busy: Busy, tenant_limit: u32) -> Problem {
     let (message, scope, limit) = match busy.max_concurrency {
         Some(limit) if busy.of_function >= limit && busy.of_tenant < tenant_limit => (
-            format!("'{}' runs at most {limit} calls at once, and they are busy", function.name),
+            format!("'{}' runs at most {limit} calls at once, and they are busy", callee.name),
             "function",
             limit,
         ),
@@ -199,20 +188,20 @@ fn no_room(function: &Function, busy: Busy, tenant_limit: u32) -> Problem {
 }
 
 /// Says why no version serves, and where to read more.
-fn not_ready(function: &Function, build: Option<BuildReport>) -> Problem {
-    let id = function.id;
+fn not_ready(callee: &Callee, build: Option<BuildReport>) -> Problem {
+    let id = callee.id;
     let (build_id, cause) = build.map(|build| (build.id.to_string(), build.message)).unzip();
-    let message = match function.status {
+    let message = match callee.status {
         FunctionStatus::Failed => format!(
             "the build of '{}' failed: {}; see GET /api/v1/functions/{id}",
-            function.name,
+            callee.name,
             cause.flatten().unwrap_or_else(|| "it gave no reason".to_owned()),
         ),
         FunctionStatus::Pending | FunctionStatus::Active => {
-            format!("'{}' is still being built; see GET /api/v1/functions/{id}", function.name)
+            format!("'{}' is still being built; see GET /api/v1/functions/{id}", callee.name)
         }
     };
     Problem::new(ErrorCode::FuncNotReady, message)
-        .with("status", function.status.as_str())
+        .with("status", callee.status.as_str())
         .with("build_id", build_id)
 }

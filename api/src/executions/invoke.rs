@@ -113,13 +113,13 @@ pub(super) async fn invoke(
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
     let mode = if how.respond_async { ExecutionMode::Async } else { ExecutionMode::Sync };
-    let mut incoming = Incoming::of(state, caller, id, how.version, mode).await?;
-    let timeout = incoming.timeout(how.timeout)?;
+    let timeout = how.timeout.map(|timeout| timeout.0);
+    let mut incoming = Incoming::begin(state, caller, id, mode).await?;
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
     let terms = Terms { timeout, version: how.version, ..Terms::default() };
     if how.respond_async {
-        let accepted = incoming.accept(&calls, terms).await?;
+        let (_, accepted) = incoming.accept(&calls, terms).await?;
         incoming.commit(&accepted).await?;
         let answer =
             Accepted::new(queued(execution_id, &accepted)).at(call::location(execution_id));
@@ -129,10 +129,10 @@ pub(super) async fn invoke(
     let watch = state.signals.watch(execution_id.0);
     let guard = (how.on_disconnect == OnDisconnect::Cancel)
         .then(|| CancelWhenGone::new(state, caller, execution_id));
-    let own_timeout = Duration::from_secs(incoming.function.timeout_seconds.into());
     let called = async {
-        let accepted = incoming.accept(&calls, terms).await?;
+        let (callee, accepted) = incoming.accept(&calls, terms).await?;
         incoming.commit(&accepted).await?;
+        let own_timeout = Duration::from_secs(callee.timeout_seconds.unwrap_or_default().into());
         let deadline = Instant::now() + timeout.unwrap_or(own_timeout) + MARGIN;
         match get::when_final(state, caller, execution_id, watch, deadline).await {
             Ok(execution) => answer(execution, how.log_tail),

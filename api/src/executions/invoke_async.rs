@@ -25,13 +25,12 @@ pub(super) async fn invoke_async(
     let input = body.input.unwrap_or_else(JsonText::null);
     call::check_input(state, "input", &input)?;
     let start = later::start(state, body.delay, body.run_at)?;
-    let mut incoming = Incoming::of(state, caller, id, version, ExecutionMode::Async).await?;
-    let timeout = incoming.timeout(timeout)?;
-    incoming.check_callback(body.callback_url.as_ref()).await?;
+    let mut incoming = Incoming::begin(state, caller, id, ExecutionMode::Async).await?;
+    let timeout = timeout.map(|timeout| timeout.0);
     let terms = Terms { version, timeout, callback: body.callback_url, start, ..Terms::default() };
     let execution_id = caller.execution_id();
     let calls = [(execution_id, input)];
-    let accepted = incoming.accept(&calls, terms).await?;
+    let (_, accepted) = incoming.accept(&calls, terms).await?;
     incoming.commit(&accepted).await?;
     Ok(Accepted::new(queued(execution_id, &accepted)).at(call::location(execution_id)))
 }

@@ -30,16 +30,22 @@ pub(super) async fn lookup(
 
 async fn one(state: &ApiState, actor: Actor, id: AnyId) -> Result<Option<Found>, Problem> {
     let (db, tenant) = (&state.db, actor.tenant);
-    let mut tx = db.begin_for(tenant).await?;
+    // Only where it is used, and ended before anything else is asked: who holds one session and waits for
+    // another can wait for himself.
+    let begin = async || db.begin_for(tenant).await;
     Ok(match id {
         AnyId::Project(id) => project::find(db, actor, id).await?.map(|_| Found::project(id)),
-        AnyId::Function(id) => visible(&mut tx, actor, Some(id)).await?.map(Found::function),
+        AnyId::Function(id) => {
+            visible(&mut begin().await?, actor, Some(id)).await?.map(Found::function)
+        }
         AnyId::Version(id) => {
+            let mut tx = begin().await?;
             let of = version::place(&mut tx, tenant, id).await?;
             let seen = visible(&mut tx, actor, of.map(|(function, _)| function)).await?;
             seen.zip(of).map(|(_, (of, number))| Found::version(id, of, number))
         }
         AnyId::Build(id) => {
+            let mut tx = begin().await?;
             let of = build_report::function_of(&mut tx, tenant, id).await?;
             visible(&mut tx, actor, of).await?.map(|of| Found::build(id, of))
         }
@@ -47,12 +53,12 @@ async fn one(state: &ApiState, actor: Actor, id: AnyId) -> Result<Option<Found>,
             execution_report::find(db, actor, id).await?.map(|_| Found::execution(id))
         }
         AnyId::Token(id) => {
-            let of = project_token::project_of(&mut tx, tenant, id).await?;
+            let of = project_token::project_of(&mut begin().await?, tenant, id).await?;
             let managed = managed(state, actor, of, Action::ManageTokens).await?;
             managed.map(|of| Found::token(id, of))
         }
         AnyId::Invitation(id) => {
-            let of = invitation::project_of(&mut tx, tenant, id).await?;
+            let of = invitation::project_of(&mut begin().await?, tenant, id).await?;
             let managed = managed(state, actor, of, Action::ManageMembers).await?;
             managed.map(|of| Found::invitation(id, of))
         }

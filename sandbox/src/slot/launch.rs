@@ -19,7 +19,7 @@ use rustix::{
     io::fcntl_dupfd_cloexec,
     process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid, umask},
     stdio,
-    thread::{CapabilitySet, futex},
+    thread::{CapabilitySet, disable_transparent_huge_pages, futex},
 };
 
 use super::{canary, disk, identity, init::SlotSetup};
@@ -117,6 +117,8 @@ fn give_up_rights(setup: &SlotSetup<'_>) -> Result<(), Failure> {
     setup.steps.take(Stage::Identity, || {
         setsid()?;
         umask(Mode::from_raw_mode(0o022));
+        // For the program, not for us: see `execute`. A kernel that knows of none refuses.
+        let _ = disable_transparent_huge_pages(false);
         identity::become_user(setup.uid, CapabilitySet::empty())?;
         chdir(working_directory(setup.profile))?;
         lower_rlimits(FIXED_RLIMITS)

@@ -1,6 +1,7 @@
 //! The spawner: a small single-threaded process that owns the privileges and makes slots.
 //!
-//! It is this binary executed again, with an empty environment and one socket. It forks cheaply,
+//! It is this binary executed again, with one socket and nothing in its environment but a setting of its
+//! allocator. It forks cheaply,
 //! holds no secret, and after sealing can name no file of the host. It lives as long as its worker.
 
 mod claim;

@@ -37,8 +37,8 @@ pub struct Metrics {
     pub http: Http,
     /// Slots and isolation.
     pub worker: Worker,
-    connections: Family<[Label; 1], Gauge>,
-    max_connections: Gauge,
+    connections: Family<[Label; 2], Gauge>,
+    max_connections: Family<[Label; 1], Gauge>,
     depths: Arc<Mutex<Vec<Depth>>>,
     registry: Arc<Registry>,
 }
@@ -50,10 +50,10 @@ impl Metrics {
         let functions = Functions::register(&mut registry);
         let http = Http::register(&mut registry);
         let worker = Worker::register(&mut registry);
-        let connections = Family::<[Label; 1], Gauge>::default();
+        let connections = Family::<[Label; 2], Gauge>::default();
         let help = "Connections to the database, by state";
         registry.register("apprun_database_connections", help, connections.clone());
-        let max_connections = Gauge::default();
+        let max_connections = Family::<[Label; 1], Gauge>::default();
         let help = "Connections to the database that this process may have for statements";
         registry.register("apprun_database_connections_max", help, max_connections.clone());
         let build = Family::<[Label; 1], Gauge>::default();
@@ -67,11 +67,14 @@ impl Metrics {
 
     /// The text of a scrape. While the database is away, what only it knows is left out.
     pub async fn scrape(&self, db: &Db) -> String {
-        let connections = db.connections();
-        let state = |state| self.connections.get_or_create_owned(&[("state", state)]);
-        state("busy").set(connections.busy.into());
-        state("idle").set(connections.idle.into());
-        self.max_connections.set(connections.max.into());
+        for (pool, connections) in db.connections() {
+            let of =
+                |state| self.connections.get_or_create_owned(&[("pool", pool), ("state", state)]);
+            of("busy").set(connections.busy.into());
+            of("idle").set(connections.idle.into());
+            let max = self.max_connections.get_or_create_owned(&[("pool", pool)]);
+            max.set(connections.max.into());
+        }
         let depths = crate::queue::depths(db, None).await;
         self.text(depths)
     }

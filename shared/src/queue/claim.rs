@@ -1,5 +1,5 @@
 //! Claim: as many ready jobs as there is room for, fairly over the tenants and exactly within their
-//! limits. The rules are in the database, `migrations/0053_claim_the_short_way.sql`, `0008` and, for builds,
+//! limits. The rules are in the database, `migrations/0054_claim_a_single_line.sql`, `0008` and, for builds,
 //! `0035_builds_by_toolchain.sql`; here is what a worker brings.
 
 use std::time::{Duration, Instant};
@@ -178,7 +178,7 @@ impl Rounds {
             &marks.functions,
             &marks.ids,
         )
-        .fetch_all(db.pool())
+        .fetch_all(db.autocommit())
         .await?;
         let claimed = self.take_in(rows, now)?;
         self.unheard = false;

@@ -44,7 +44,7 @@ pub async fn depths(db: &Db, tenant: Option<TenantId>) -> Result<Vec<Depth>, Sto
            order by c.class"#,
         tenant.map(|id| id.0)
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -92,7 +92,7 @@ pub async fn workers(db: &Db) -> Result<Vec<WorkerSession>, StoreError> {
            from q.lease l left join q.job j on j.lease_id = l.id
            group by l.id order by l.worker, l.id limit 1000"#
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     Ok(rows
         .into_iter()

@@ -43,7 +43,7 @@ pub async fn open_lease(db: &Db, worker: &WorkerIdentity) -> Result<LeaseId, Sto
         &worker.degraded,
         LEASE_TIME.as_secs_f64(),
     )
-    .fetch_one(db.pool())
+    .fetch_one(db.autocommit())
     .await?;
     Ok(LeaseId(id))
 }
@@ -66,7 +66,7 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
         LEASE_TIME.as_secs_f64(),
         tally::noted(),
     )
-    .fetch_one(db.pool())
+    .fetch_one(db.autocommit())
     .await?;
     Ok(row)
 }
@@ -75,7 +75,7 @@ pub async fn beat(db: &Db, lease: LeaseId) -> Result<Beat, StoreError> {
 pub async fn live_workers(db: &Db) -> Result<u64, StoreError> {
     let count =
         sqlx::query_scalar!(r#"select count(*) as "count!" from q.lease where expires_at > now()"#)
-            .fetch_one(db.pool())
+            .fetch_one(db.autocommit())
             .await?;
     Ok(count.unsigned_abs())
 }
@@ -103,7 +103,7 @@ pub async fn degraded_layers(db: &Db) -> Result<Vec<String>, StoreError> {
         r#"select distinct layer as "layer!" from q.lease, unnest(degraded) as layer
            where expires_at > now() order by 1"#
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     Ok(layers)
 }

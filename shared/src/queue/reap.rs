@@ -98,7 +98,7 @@ pub async fn promote_due(db: &Db) -> Result<u64, StoreError> {
          from due
          order by due_at"
     )
-    .execute(db.pool())
+    .execute(db.autocommit())
     .await?
     .rows_affected();
     Ok(moved)

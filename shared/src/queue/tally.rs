@@ -84,7 +84,7 @@ pub async fn tallies(db: &Db) -> Result<Vec<Tally>, StoreError> {
            where expires_at > now()
            group by class order by class"#
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     rows.into_iter()
         .map(|row| {

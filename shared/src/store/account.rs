@@ -120,7 +120,7 @@ pub async fn is_fresh(db: &Db) -> Result<bool, StoreError> {
     let fresh = sqlx::query_scalar!(
         r#"select not exists (select from user_account where kind = 'person') as "fresh!""#
     )
-    .fetch_one(db.pool())
+    .fetch_one(db.autocommit())
     .await?;
     Ok(fresh)
 }
@@ -154,7 +154,7 @@ pub async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>, 
         PLATFORM_REALM,
         email.as_str(),
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     Ok(row.map(|row| Credentials { user: UserId(row.id), password_hash: row.password_hash }))
 }
@@ -186,7 +186,7 @@ pub async fn memberships(db: &Db, user: UserId) -> Result<Vec<Membership>, Store
          limit 100"#,
         user.0,
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -214,7 +214,6 @@ pub struct Profile {
 
 /// None when the user has no role, or no role any longer, anywhere in the tenant.
 pub async fn profile(db: &Db, actor: Actor) -> Result<Option<Profile>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query!(
         r#"select u.email, u.name, t.plan, m.role as "role?"
          from user_account u
@@ -227,7 +226,7 @@ pub async fn profile(db: &Db, actor: Actor) -> Result<Option<Profile>, StoreErro
         actor.tenant.0,
         actor.user.0,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(db.autocommit_for(actor.tenant))
     .await?;
     row.map(|row| {
         Ok(Profile {
@@ -242,9 +241,8 @@ pub async fn profile(db: &Db, actor: Actor) -> Result<Option<Profile>, StoreErro
 
 /// The plan of a tenant; None when there is no such tenant.
 pub async fn plan(db: &Db, tenant: TenantId) -> Result<Option<Plan>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let plan = sqlx::query_scalar!("select plan from tenant where id = $1", tenant.0)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(db.autocommit_for(tenant))
         .await?;
     plan.as_deref().map(word).transpose()
 }

@@ -51,13 +51,12 @@ pub async fn has_request(
     tenant: TenantId,
     request: RequestId,
 ) -> Result<bool, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let found = sqlx::query_scalar!(
         r#"select exists (select from audit where request_id = $1 and tenant_id = $2) as "found!""#,
         request.0,
         tenant.0
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(db.autocommit_for(tenant))
     .await?;
     Ok(found)
 }

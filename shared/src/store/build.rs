@@ -42,7 +42,7 @@ pub async fn start(db: &Db, id: BuildId) -> Result<Option<StartedBuild>, StoreEr
                    extract(epoch from b.started_at - b.queued_at)::float8 as "waited_seconds!""#,
         id.0
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     Ok(row.map(|row| StartedBuild {
         id,
@@ -77,7 +77,7 @@ pub async fn find_artifact(db: &Db, key: [u8; 32]) -> Result<Option<Artifact>, S
          returning sha256, size_bytes, toolchain",
         key.as_slice()
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     row.map(|row| {
         Ok(Artifact {

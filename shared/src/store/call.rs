@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::{Db, StoreError, Tx, TxNumber, db::word};
+use super::{Db, StoreError, Tx, TxNumber, db::word, project::effective_role};
 use crate::{
     domain::{
-        Actor, CallbackUrl, Cause, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan,
-        TenantId, VersionNumber,
+        Actor, CallbackUrl, Cause, ExecutionId, ExecutionMode, FunctionId, FunctionStatus,
+        JsonText, Plan, ProjectId, Role, TenantId, VersionNumber,
     },
     queue::{CallLimits, Class, JobKind, NewJob, push_many},
 };
@@ -21,6 +22,8 @@ pub struct NewCalls<'a> {
     pub calls: &'a [(ExecutionId, JsonText)],
     /// Of which function.
     pub function: FunctionId,
+    /// What the caller must be in its project, or more.
+    pub least_role: Role,
     /// Whether somebody waits for the answer.
     pub mode: ExecutionMode,
     /// The request they came with.
@@ -67,6 +70,23 @@ pub enum Start {
     At(OffsetDateTime),
 }
 
+/// A function that is called, as it is for who calls.
+#[derive(Debug)]
+pub struct Callee {
+    /// Which one.
+    pub id: FunctionId,
+    /// Who owns it.
+    pub project: ProjectId,
+    /// Unique in the project.
+    pub name: String,
+    /// Whether it can be called.
+    pub status: FunctionStatus,
+    /// What the caller may do with it.
+    pub role: Role,
+    /// Wall-clock limit of the version that is called; None when there is no such version.
+    pub timeout_seconds: Option<u32>,
+}
+
 /// What was accepted.
 #[derive(Debug)]
 pub struct Accepted {
@@ -79,13 +99,14 @@ pub struct Accepted {
 }
 
 /// Inserts executions of the version that serves at this moment, and their jobs, in one trip to the
-/// database. None when none serves or, under `only_within`, when there is no room: the insert itself
-/// demands both.
+/// database. None when the function is not there for this caller. Nothing was accepted when the caller's
+/// role is too low, the version's own time limit is shorter, no version serves or, under `only_within`,
+/// there is no room: the insert itself demands all of it.
 pub async fn accept(
     tx: &mut Tx,
     actor: Actor,
     new: &NewCalls<'_>,
-) -> Result<Option<Accepted>, StoreError> {
+) -> Result<Option<(Callee, Option<Accepted>)>, StoreError> {
     if let Some(number) = new.terms.version {
         keep_version(tx, new.function, number).await?;
     }
@@ -96,7 +117,9 @@ pub async fn accept(
         Start::After(delay) => (Some(delay.as_secs_f64()), None),
         Start::At(moment) => (None, Some(moment)),
     };
-    let accepted = sqlx::query_file!(
+    let roles: Vec<_> = Role::ALL.iter().filter(|role| role.covers(new.least_role)).collect();
+    let roles: Vec<_> = roles.into_iter().map(|role| role.as_str().to_owned()).collect();
+    let row = sqlx::query_file!(
         "src/store/call_accept.sql",
         &ids,
         &inputs,
@@ -115,14 +138,53 @@ pub async fn accept(
         JobKind::Execute.as_str(),
         class_of(new.mode) as i16,
         new.terms.only_within.as_ref().map_or(0, |room| i64::from(room.to_spare)),
+        &roles,
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(accepted.map(|row| Accepted {
-        number: TxNumber(row.number),
-        version: row.version_number,
+    let Some(row) = row else { return Ok(None) };
+    let callee = Callee {
+        id: new.function,
+        project: ProjectId(row.project_id),
+        name: row.name,
+        status: word(&row.status)?,
+        role: effective_role(row.tenant_role.as_deref(), row.project_role.as_deref())?,
+        timeout_seconds: row.timeout_seconds.map(i32::unsigned_abs),
+    };
+    let accepted = row.version_number.zip(row.number).map(|(version, number)| Accepted {
+        number: TxNumber(number),
+        version,
         run_at: row.run_at,
-    }))
+    });
+    if let Some(run_at) = accepted.as_ref().and_then(|accepted| accepted.run_at) {
+        put_off(tx, actor.tenant, new, &ids, run_at).await?;
+    }
+    Ok(Some((callee, accepted)))
+}
+
+/// Queues calls that do not start now.
+async fn put_off(
+    tx: &mut Tx,
+    tenant: TenantId,
+    new: &NewCalls<'_>,
+    ids: &[Uuid],
+    run_at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into q.later (kind, subject_id, class, tenant_id, function_id, request_id, attempt,
+                              redeliveries, cancel_requested, enqueued_at, due_at)
+         select $2, id, $3, $4, $5, $6, 1, 0, false, now(), $7 from unnest($1::uuid[]) id",
+        ids,
+        JobKind::Execute.as_str(),
+        class_of(new.mode) as i16,
+        tenant.0,
+        new.function.0,
+        new.cause.request.0,
+        run_at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Waits until every call of the tenant that was let in so is committed or refused, and keeps others out
@@ -266,13 +328,12 @@ pub async fn busy(tx: &mut Tx, tenant: TenantId, function: FunctionId) -> Result
 
 /// How many calls of a tenant run at this moment.
 pub async fn running(db: &Db, tenant: TenantId) -> Result<u32, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let running = sqlx::query_scalar!(
         r#"select count(*) as "running!" from q.job
            where lease_id is not null and tenant_id = $1 and class < 2"#,
         tenant.0
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(db.autocommit_for(tenant))
     .await?;
     Ok(u32::try_from(running).unwrap_or(u32::MAX))
 }

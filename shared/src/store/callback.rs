@@ -83,7 +83,7 @@ pub async fn claim(
         i64::from(room),
         ATTEMPT_LEASE.as_secs_f64()
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -174,7 +174,7 @@ pub async fn record(
         attempted.answer.as_ref().err(),
         attempted.took.as_secs_f64() * 1000.0,
     )
-    .execute(db.pool())
+    .execute(db.autocommit())
     .await?;
     Ok(recorded.rows_affected() == 1)
 }
@@ -282,7 +282,7 @@ pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> 
             or previous is not null and previous_key_id is distinct from $1",
         keys.newest_id()
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     for row in rows {
         let again = |bytes, key_id| {
@@ -306,7 +306,7 @@ pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> 
             previous.as_ref().map(|sealed| &sealed.bytes),
             previous.as_ref().map(|sealed| &sealed.key_id),
         )
-        .execute(db.pool())
+        .execute(db.autocommit())
         .await?;
         result.renewed += done.rows_affected();
     }

@@ -1,18 +1,18 @@
-//! The database handle: a bounded pool and transactions.
+//! The database handle: statements, transactions, and what goes wrong with them.
 
-use std::{io::ErrorKind, str::FromStr, sync::Arc, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
+    Connection, PgConnection,
+    postgres::{PgConnectOptions, PgQueryResult},
 };
-
 use tokio::{sync::OnceCell, time::timeout};
 
+use super::{
+    autocommit::Autocommit,
+    pool::{Pool, Session, Tx},
+};
 use crate::domain::{TenantId, UnknownWord};
-
-/// One transaction; rolled back unless committed.
-pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
 
 /// What the database answered instead of a result. The text never leaves the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,15 @@ pub enum StoreError {
         place: String,
         /// What the system or the server said.
         source: sqlx::Error,
+    },
+    /// Sessions are not ours alone. The role and the tenant of a session are what keeps tenants apart.
+    #[error(
+        "failed to use the database at {place}: something on the way, such as PgBouncer, does not pass on \
+         the settings of a session; connect to the server itself"
+    )]
+    Pooler {
+        /// Host and port, or the folder of its socket.
+        place: String,
     },
     /// Nobody ran the migrations of this program.
     #[error("failed to use the database: its schema is missing or old; run `apprun migrate`")]
@@ -99,120 +108,148 @@ pub struct Connections {
     pub max: u32,
 }
 
-/// A handle to one Postgres database; clones share the pool.
+/// A handle to one Postgres database; clones share its sessions.
 #[derive(Debug, Clone)]
 pub struct Db {
-    pool: PgPool,
-    has_tenant_role: Arc<OnceCell<bool>>,
+    /// Sessions of the platform, which sees everything.
+    platform: Pool,
+    /// Sessions that see a tenant's rows and nothing else.
+    tenants: Arc<OnceCell<Pool>>,
+    bounds: Bounds,
+}
+
+/// How many connections may be open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// For the platform's own statements, such as a worker's.
+    pub platform: u32,
+    /// For statements on behalf of tenants.
+    pub tenants: u32,
+}
+
+impl From<u32> for Bounds {
+    /// As many for the ones as for the others; they are opened as they are needed.
+    fn from(each: u32) -> Self {
+        Self { platform: each, tenants: each }
+    }
 }
 
 impl Db {
-    /// How long a caller may wait for a free connection before it is told that the platform is full.
-    const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-    /// How long a connection may lie unused before it is asked for a sign of life.
-    const TRUSTED_FOR: Duration = Duration::from_secs(1);
-
     /// What every session asks for. No statement here wants to read a whole table, whatever the
     /// statistics of one that was just empty suggest. That makes plans look dear that are not, so
     /// none is worth compiling; and planning costs more than running, so each is planned once. The
     /// few statements with conditions that may be absent ask for more (`plan_for_values`). A process
     /// that is stopped in the middle of a transaction must not hold its locks longer than a lease
-    /// lives.
-    const SESSION: [(&str, &str); 5] = [
+    /// lives. And a ROLLBACK that finds nothing to undo is nothing to be told of.
+    const SESSION: [(&str, &str); 6] = [
         ("enable_seqscan", "off"),
         ("jit", "off"),
+        ("client_min_messages", "error"),
         ("plan_cache_mode", "force_generic_plan"),
         ("idle_in_transaction_session_timeout", "4s"),
         ("statement_timeout", "30s"),
     ];
 
-    /// Connects, with at most `max_connections` open at once.
-    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+    /// Connects to a server that keeps what a session asks for.
+    pub async fn connect(url: &str, bounds: impl Into<Bounds>) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("apprun").options(Self::SESSION);
-        // A pool only says that it waited in vain; one connection by itself says why.
-        let first = PgConnection::connect_with(&options).await.map_err(|source| {
-            let place = format!("{}:{}", options.get_host(), options.get_port());
-            StoreError::Connect { place, source }
-        })?;
+        // A pool is patient; one connection by itself says at once what is wrong.
+        let place = || format!("{}:{}", options.get_host(), options.get_port());
+        let mut first = PgConnection::connect_with(&options)
+            .await
+            .map_err(|source| StoreError::Connect { place: place(), source })?;
+        let are_kept = "select current_setting('enable_seqscan') = 'off'";
+        if !sqlx::query_scalar::<_, bool>(are_kept).fetch_one(&mut first).await? {
+            return Err(StoreError::Pooler { place: place() });
+        }
         first.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(Self::ACQUIRE_TIMEOUT)
-            // A trip to the server for each statement is one too many for a connection that worked a
-            // moment ago; should it be gone after all, the statement fails and is tried again.
-            .test_before_acquire(false)
-            .before_acquire(|connection, idle| {
-                Box::pin(async move {
-                    match idle.idle_for < Self::TRUSTED_FOR {
-                        true => Ok(true),
-                        false => connection.ping().await.map(|()| true),
-                    }
-                })
-            })
-            // The pool asks each connection that comes back for a sign of life, and would wait for it
-            // for ever if the other end is gone without a word.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    let alive = timeout(Self::ACQUIRE_TIMEOUT, connection.ping()).await;
-                    alive.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?.map(|()| true)
-                })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool, has_tenant_role: Arc::default() })
+        let bounds = bounds.into();
+        let platform = Pool::new(options, None, bounds.platform);
+        Ok(Self { platform, tenants: Arc::default(), bounds })
     }
 
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin().await?)
+        Ok(self.session().await?.begin("BEGIN".to_owned()).await?)
     }
 
     /// Starts a transaction on behalf of somebody of this tenant. The database itself keeps every
     /// other tenant's rows from it, whatever its statements say.
     pub async fn begin_for(&self, tenant: TenantId) -> Result<Tx, StoreError> {
-        let role = if self.has_tenant_role().await? { "set local role apprun_api;" } else { "" };
         // One trip to the database; an id holds nothing but digits and dashes.
-        let begin = format!("begin; {role} set local app.tenant = '{}'", tenant.0);
-        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+        let begin = format!("BEGIN; set local app.tenant = '{}'", tenant.0);
+        Ok(self.tenants().await?.session().await?.begin(begin).await?)
     }
 
-    /// Whether the role exists and this user may take it; see migration 22. Without it the policies
-    /// hold for the user itself.
-    async fn has_tenant_role(&self) -> Result<bool, StoreError> {
-        let ask = async || {
-            sqlx::query_scalar(
+    /// One statement, in a transaction of its own.
+    pub(crate) const fn autocommit(&self) -> Autocommit<'_> {
+        Autocommit { db: self, tenant: None }
+    }
+
+    /// The same on behalf of somebody of this tenant, as in `begin_for`.
+    pub(crate) const fn autocommit_for(&self, tenant: TenantId) -> Autocommit<'_> {
+        Autocommit { db: self, tenant: Some(tenant) }
+    }
+
+    pub(super) async fn session(&self) -> Result<Session, sqlx::Error> {
+        self.platform.session().await
+    }
+
+    pub(super) async fn session_for(&self, tenant: TenantId) -> Result<Session, sqlx::Error> {
+        let mut session = self.tenants().await?.session().await?;
+        session.act_for(tenant).await?;
+        Ok(session)
+    }
+
+    /// Sessions of the role that cannot see past a tenant; see migration 22. Where it does not exist, or
+    /// this user may not take it, the policies hold for the user itself.
+    async fn tenants(&self) -> Result<&Pool, sqlx::Error> {
+        let open = async || {
+            let has_role: bool = sqlx::query_scalar(
                 "select exists (select from pg_roles
                                 where rolname = 'apprun_api'
                                   and pg_has_role(current_user, oid, 'member'))",
             )
-            .fetch_one(&self.pool)
-            .await
+            .fetch_one(self.autocommit())
+            .await?;
+            let role = has_role.then_some("apprun_api");
+            Ok(Pool::new(self.options().clone(), role, self.bounds.tenants))
         };
-        Ok(*self.has_tenant_role.get_or_try_init(ask).await?)
+        self.tenants.get_or_try_init(open).await
+    }
+
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        self.platform.options()
     }
 
     /// One trip to the database and back.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
+        sqlx::query!("select 1 as one").fetch_one(self.autocommit()).await?;
         Ok(())
     }
 
-    /// What the connections of this process do right now.
-    pub fn connections(&self) -> Connections {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        let max = self.pool.options().get_max_connections();
-        Connections { busy: self.pool.size().saturating_sub(idle), idle, max }
+    /// What the connections of this process do right now, pool by pool.
+    pub fn connections(&self) -> Vec<(&'static str, Connections)> {
+        let count = |connections: usize| u32::try_from(connections).unwrap_or(u32::MAX);
+        let of = |pool: &Pool| {
+            let status = pool.status();
+            Connections {
+                busy: count(status.size.saturating_sub(status.available)),
+                idle: count(status.available),
+                max: count(status.max_size),
+            }
+        };
+        let tenants = self.tenants.get().map(|pool| ("tenants", of(pool)));
+        [("platform", of(&self.platform))].into_iter().chain(tenants).collect()
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    /// Closes every connection; later calls fail.
+    /// Closes every connection, and waits for those in use; later calls fail.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.platform.close().await;
+        if let Some(tenants) = self.tenants.get() {
+            tenants.close().await;
+        }
     }
 }
 
@@ -240,7 +277,7 @@ async fn was_committed(db: &Db, number: &TxNumber) -> bool {
     const LOOK_EVERY: Duration = Duration::from_millis(250);
     loop {
         let status = sqlx::query_scalar!("select pg_xact_status($1::text::xid8)", number.0)
-            .fetch_one(db.pool())
+            .fetch_one(db.autocommit())
             .await;
         match status.as_ref().map(Option::as_deref) {
             Ok(Some("in progress")) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,

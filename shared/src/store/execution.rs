@@ -99,7 +99,7 @@ pub async fn start(
         worker.name,
         &worker.degraded,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     row.map(|row| {
         let milliseconds = |count: i32| Duration::from_millis(count.unsigned_abs().into());
@@ -222,7 +222,7 @@ pub async fn settle(
         &log.levels,
         &log.texts,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     queue::count_settle(claim, row.is_some());
     let row = row.ok_or(SettleError::Stale)?;

@@ -110,10 +110,9 @@ pub struct Execution {
 
 /// One execution; None when it is not there for this user.
 pub async fn find(db: &Db, actor: Actor, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
     let found =
         sqlx::query_file!("src/store/execution_find.sql", actor.tenant.0, actor.user.0, id.0)
-            .fetch_optional(&mut *tx)
+            .fetch_optional(db.autocommit_for(actor.tenant))
             .await?;
     let Some(row) = found else { return Ok(None) };
     let json = |text| JsonText::parse(text).map_err(StoreError::unreadable);
@@ -159,13 +158,12 @@ pub async fn status(
     tenant: TenantId,
     id: ExecutionId,
 ) -> Result<Option<ExecutionStatus>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let status = sqlx::query_scalar!(
         "select status from execution where id = $1 and tenant_id = $2",
         id.0,
         tenant.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(db.autocommit_for(tenant))
     .await?;
     status.as_deref().map(word).transpose()
 }
@@ -176,14 +174,13 @@ pub async fn of_request(
     tenant: TenantId,
     request: RequestId,
 ) -> Result<Vec<(ExecutionId, ProjectId)>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query!(
         "select id, project_id from execution where request_id = $1 and tenant_id = $2
          order by id desc limit 10",
         request.0,
         tenant.0
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(db.autocommit_for(tenant))
     .await?;
     Ok(rows.into_iter().map(|row| (ExecutionId(row.id), ProjectId(row.project_id))).collect())
 }

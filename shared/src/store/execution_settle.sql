@@ -4,10 +4,12 @@
 -- $10 processor time in ms, $11 peak memory in bytes, $12 exit status, $13 signal, $14 log truncated,
 -- $15 attempt, $16 to $19 the log's times, streams, levels and lines.
 with settled as materialized (
-    select token from q.settle(array[$2::bigint], array[$3::bigint]) token
-    -- Also from pending: a crash of the server may have forgotten the start, which is not flushed, and
-    -- kept the claim, which the token proves. Nobody but the claim's holder ends it meanwhile.
-    where exists (select from execution where id = $1 and status in ('pending', 'running'))
+    delete from q.job
+    where id = $2 and token = $3
+      -- Also from pending: a crash of the server may have forgotten the start, which is not flushed, and
+      -- kept the claim, which the token proves. Nobody but the claim's holder ends it meanwhile.
+      and exists (select from execution where id = $1 and status in ('pending', 'running'))
+    returning token
 ),
 ended as (
     update execution e

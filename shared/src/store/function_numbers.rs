@@ -52,10 +52,9 @@ pub async fn stats(
     functions: &[FunctionId],
 ) -> Result<Vec<Stats>, StoreError> {
     let functions: Vec<_> = functions.iter().map(|id| id.0).collect();
-    let mut tx = db.begin_for(tenant).await?;
     let rows =
         sqlx::query_file!("src/store/function_stats.sql", tenant.0, &functions, MAX_LISTED_CALLS)
-            .fetch_all(&mut *tx)
+            .fetch_all(db.autocommit_for(tenant))
             .await?;
     let stats = rows.into_iter().map(|row| Stats {
         function: FunctionId(row.function_id),

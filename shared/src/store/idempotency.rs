@@ -123,7 +123,6 @@ pub async fn take(
 
 /// Says that the holder still runs.
 pub async fn renew(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
-    let mut tx = db.begin_for(request.actor.tenant).await?;
     sqlx::query!(
         "update idempotency_key set held_until = now() + make_interval(secs => $4)
          where tenant_id = $1 and user_id = $2 and key = $3 and status is null",
@@ -132,9 +131,9 @@ pub async fn renew(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
         request.key,
         HOLD.as_secs_f64(),
     )
-    .execute(&mut *tx)
+    .execute(db.autocommit_for(request.actor.tenant))
     .await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// Keeps the answer; the key is held no longer. False when somebody else holds it by now, or an answer
@@ -163,7 +162,6 @@ pub async fn keep(
 
 /// Gives the key back: the request changed nothing, and the next one starts afresh.
 pub async fn give_back(db: &Db, request: &KeyedRequest) -> Result<(), StoreError> {
-    let mut tx = db.begin_for(request.actor.tenant).await?;
     sqlx::query!(
         "delete from idempotency_key
          where tenant_id = $1 and user_id = $2 and key = $3 and fingerprint = $4
@@ -173,9 +171,9 @@ pub async fn give_back(db: &Db, request: &KeyedRequest) -> Result<(), StoreError
         request.key,
         &request.fingerprint,
     )
-    .execute(&mut *tx)
+    .execute(db.autocommit_for(request.actor.tenant))
     .await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 fn seal(

@@ -74,7 +74,6 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Invitation>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query!(
         "select id, email, role, invited_by, created_at, expires_at from invitation
          where project_id = $1 and tenant_id = $2 and accepted_at is null and revoked_at is null
@@ -86,7 +85,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(db.autocommit_for(tenant))
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Postgres, pool::PoolConnection};
+use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 
 use super::{Db, StoreError};
@@ -36,29 +36,25 @@ pub(super) async fn lock(db: &Db, number: i64) -> Result<SessionLock, StoreError
     Ok(keep(connection))
 }
 
-async fn connect(db: &Db) -> Result<PoolConnection<Postgres>, StoreError> {
-    let mut connection = db.pool().acquire().await?;
-    connection.close_on_drop();
+async fn connect(db: &Db) -> Result<PgConnection, StoreError> {
+    let mut connection = PgConnection::connect_with(db.options()).await?;
     // A machine that is gone closes nothing: the server ends a session that says nothing any more.
-    sqlx::query!("set idle_session_timeout = '5s'").execute(&mut *connection).await?;
+    sqlx::query!("set idle_session_timeout = '5s'").execute(&mut connection).await?;
     Ok(connection)
 }
 
-async fn is_taken(
-    connection: &mut PoolConnection<Postgres>,
-    number: i64,
-) -> Result<bool, StoreError> {
+async fn is_taken(connection: &mut PgConnection, number: i64) -> Result<bool, StoreError> {
     let taken = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "taken!""#, number);
-    Ok(taken.fetch_one(&mut **connection).await?)
+    Ok(taken.fetch_one(&mut *connection).await?)
 }
 
 /// Keeps a session alive; when that fails its lock is gone, and at worst something is done twice.
-fn keep(mut connection: PoolConnection<Postgres>) -> SessionLock {
+fn keep(mut connection: PgConnection) -> SessionLock {
     const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(1);
     let held = tokio::spawn(async move {
         loop {
             tokio::time::sleep(SIGN_OF_LIFE_EVERY).await;
-            if sqlx::query!("select 1 as one").fetch_one(&mut *connection).await.is_err() {
+            if sqlx::query!("select 1 as one").fetch_one(&mut connection).await.is_err() {
                 return;
             }
         }

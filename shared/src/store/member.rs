@@ -34,7 +34,6 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Member>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query_file_as!(
         Row,
         "src/store/member_list.sql",
@@ -44,7 +43,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(db.autocommit_for(tenant))
     .await?;
     rows.into_iter().map(Row::read).collect()
 }

@@ -34,7 +34,7 @@ impl Db {
         // The table is sqlx's own, and missing where nothing was ever migrated.
         let run: Vec<i64> =
             sqlx::query_scalar("select version from _sqlx_migrations where success")
-                .fetch_all(self.pool())
+                .fetch_all(self.autocommit())
                 .await
                 .map_err(|_| StoreError::OldSchema)?;
         let all_run = MIGRATOR.iter().all(|migration| run.contains(&migration.version));
@@ -50,8 +50,10 @@ impl Db {
 
     /// An index on a table that has grown takes as long as it takes.
     async fn connect_to_migrate(&self) -> Result<PgConnection, StoreError> {
-        let options = self.pool().connect_options();
-        let options = (*options).clone().options([("statement_timeout", "0")]);
+        let options = self
+            .options()
+            .clone()
+            .options([("statement_timeout", "0"), ("client_min_messages", "notice")]);
         Ok(PgConnection::connect_with(&options).await?)
     }
 }
@@ -97,7 +99,8 @@ mod tests {
         let db = Db::connect(database.url(), 1).await.unwrap();
         let mut migrating = db.connect_to_migrate().await.unwrap();
         let timeout = "show statement_timeout";
-        let of_statements: String = sqlx::query_scalar(timeout).fetch_one(db.pool()).await.unwrap();
+        let of_statements: String =
+            sqlx::query_scalar(timeout).fetch_one(db.autocommit()).await.unwrap();
         let of_migrations: String =
             sqlx::query_scalar(timeout).fetch_one(&mut migrating).await.unwrap();
         assert_eq!((of_statements.as_str(), of_migrations.as_str()), ("30s", "0"));

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod artifact;
 pub mod audit;
+mod autocommit;
 pub mod build;
 pub mod build_report;
 pub mod call;
@@ -26,6 +27,7 @@ pub mod log;
 pub mod member;
 mod migrate;
 pub mod outsider;
+mod pool;
 pub mod project;
 pub mod project_token;
 pub mod rebuild;
@@ -36,5 +38,6 @@ pub mod session;
 pub mod toolchain;
 pub mod version;
 
-pub use db::{Connections, Db, StoreError, Tx, TxNumber, commit, commit_for_sure};
+pub use db::{Bounds, Connections, Db, StoreError, TxNumber, commit, commit_for_sure};
 pub use lock::SessionLock;
+pub use pool::Tx;

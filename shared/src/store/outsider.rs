@@ -39,7 +39,7 @@ pub async fn find(db: &Db, identity: Identity<'_>) -> Result<Option<Outsider>, S
         identity.issuer,
         identity.subject,
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     Ok(row.map(|row| Outsider { user: UserId(row.user_id), tenant: row.tenant_id.map(TenantId) }))
 }

@@ -104,7 +104,6 @@ pub async fn delete(tx: &mut Tx, tenant: TenantId, id: ProjectId) -> Result<bool
 
 /// One project; None when it is not there for this user.
 pub async fn find(db: &Db, actor: Actor, id: ProjectId) -> Result<Option<Project>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
     let row = sqlx::query!(
         r#"select p.name, p.created_at, t.role as "tenant_role?", m.role as "project_role?"
          from project p
@@ -116,7 +115,7 @@ pub async fn find(db: &Db, actor: Actor, id: ProjectId) -> Result<Option<Project
         actor.user.0,
         id.0,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(db.autocommit_for(actor.tenant))
     .await?;
     row.map(|row| {
         Ok(Project {
@@ -148,7 +147,6 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<Project>, StoreError> {
-    let mut tx = db.begin_for(actor.tenant).await?;
     let rows = sqlx::query!(
         r#"select p.id, p.name, p.created_at,
                   t.role as "tenant_role?", m.role as "project_role?"
@@ -165,7 +163,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(db.autocommit_for(actor.tenant))
     .await?;
     rows.into_iter()
         .map(|row| {

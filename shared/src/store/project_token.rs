@@ -91,7 +91,6 @@ pub async fn list(
     behind: Option<IdCursor>,
     size: PageSize,
 ) -> Result<Vec<ProjectToken>, StoreError> {
-    let mut tx = db.begin_for(tenant).await?;
     let rows = sqlx::query!(
         "select id, machine_id, name, role, created_by, created_at, expires_at, last_used_at
          from project_token
@@ -104,7 +103,7 @@ pub async fn list(
         behind.map(|cursor| cursor.0),
         size.and_one(),
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(db.autocommit_for(tenant))
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -177,12 +176,12 @@ pub async fn check(db: &Db, token_sha256: &[u8; 32]) -> Result<Option<Actor>, St
            and (expires_at is null or expires_at > now())"#,
         token_sha256
     )
-    .fetch_optional(db.pool())
+    .fetch_optional(db.autocommit())
     .await?;
     let Some(row) = row else { return Ok(None) };
     if row.is_stale {
         sqlx::query!("update project_token set last_used_at = now() where id = $1", row.id)
-            .execute(db.pool())
+            .execute(db.autocommit())
             .await?;
     }
     Ok(Some(Actor { user: UserId(row.machine_id), tenant: TenantId(row.tenant_id) }))

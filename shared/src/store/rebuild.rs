@@ -115,7 +115,7 @@ pub async fn in_service(
         behind.map_or(Uuid::nil(), |behind| behind.0),
         i64::from(limit),
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     let read = |id, bytes| Ok(InService { version: VersionId(id), sha256: sha256(bytes)? });
     rows.into_iter().map(|row| read(row.id, row.sha256)).collect()

@@ -69,7 +69,7 @@ pub async fn begin(db: &Db) -> Result<Option<SessionLock>, StoreError> {
 
 /// Makes the partitions of the coming days.
 pub async fn make_partitions(db: &Db) -> Result<(), StoreError> {
-    sqlx::query!("select make_partitions()").execute(db.pool()).await?;
+    sqlx::query!("select make_partitions()").execute(db.autocommit()).await?;
     Ok(())
 }
 
@@ -78,7 +78,7 @@ pub async fn remove(db: &Db, kind: Kind, keep: &Retention) -> Result<Removed, St
     let days = kind.days(keep);
     let mut removed = Removed { rows: 0, days: drop_days(db, kind, days).await? };
     for _ in 0..MAX_BATCHES {
-        let rows = removal(kind, days).execute(db.pool()).await?.rows_affected();
+        let rows = removal(kind, days).execute(db.autocommit()).await?.rows_affected();
         removed.rows += rows;
         if rows < BATCH.unsigned_abs() {
             break;
@@ -96,7 +96,7 @@ async fn drop_days(db: &Db, kind: Kind, days: i32) -> Result<u64, StoreError> {
     };
     let mut dropped = 0;
     while sqlx::query_scalar!(r#"select drop_old_day($1, $2) as "dropped!""#, parent, days)
-        .fetch_one(db.pool())
+        .fetch_one(db.autocommit())
         .await?
     {
         dropped += 1;

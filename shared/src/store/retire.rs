@@ -90,7 +90,7 @@ async fn deleted(db: &Db) -> Result<Vec<(TenantId, FunctionId)>, StoreError> {
          limit $1",
         FUNCTIONS_A_ROUND,
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     Ok(rows.into_iter().map(|row| (TenantId(row.tenant_id), FunctionId(row.id))).collect())
 }
@@ -107,7 +107,7 @@ async fn with_many_versions(db: &Db, kept: u32) -> Result<Vec<FunctionId>, Store
         i64::from(kept),
         FUNCTIONS_A_ROUND,
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     Ok(ids.into_iter().map(FunctionId).collect())
 }

@@ -66,7 +66,7 @@ pub async fn of_version(db: &Db, version: VersionId) -> Result<Vec<(String, Seal
         "select name, key_id, sealed from function_secret where version_id = $1",
         version.0
     )
-    .fetch_all(db.pool())
+    .fetch_all(db.autocommit())
     .await?;
     let sealed = rows.into_iter().map(|row| {
         let sealed = Sealed { key_id: row.key_id, bytes: row.sealed };
@@ -103,7 +103,7 @@ pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> 
             behind.1,
             BATCH,
         )
-        .fetch_all(db.pool())
+        .fetch_all(db.autocommit())
         .await?;
         let Some(last) = rows.last() else { return Ok(result) };
         behind = (last.version_id, last.name.clone());
@@ -122,7 +122,7 @@ pub async fn reseal(db: &Db, keys: &SecretKeys) -> Result<Resealed, StoreError> 
                 new.bytes,
                 old.key_id,
             )
-            .execute(db.pool())
+            .execute(db.autocommit())
             .await?;
             result.renewed += done.rows_affected();
         }

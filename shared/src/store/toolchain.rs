@@ -39,7 +39,7 @@ pub async fn offer(db: &Db, worker: &str, offers: &[Offer]) -> Result<(), StoreE
         &minors,
         &versions,
     )
-    .execute(db.pool())
+    .execute(db.autocommit())
     .await?;
     Ok(())
 }

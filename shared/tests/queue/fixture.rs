@@ -2,7 +2,7 @@
 
 use shared::{
     domain::{
-        Actor, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, ProjectId, RequestId,
+        Actor, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, ProjectId, RequestId, Role,
         TenantId, UserId,
     },
     queue::{
@@ -119,6 +119,7 @@ impl Fixture {
         let id = ExecutionId::new();
         let call = call::NewCalls {
             function,
+            least_role: Role::Viewer,
             mode: ExecutionMode::Async,
             calls: &[(id, JsonText::parse("{\"n\": 1}".to_owned()).unwrap())],
             cause: RequestId::new().into(),
@@ -126,7 +127,8 @@ impl Fixture {
         };
         let actor = Actor { user: owner.user, tenant: owner.tenant };
         let mut tx = self.db.begin().await.unwrap();
-        assert!(call::accept(&mut tx, actor, &call).await.unwrap().is_some());
+        let (_, accepted) = call::accept(&mut tx, actor, &call).await.unwrap().unwrap();
+        assert!(accepted.is_some());
         tx.commit().await.unwrap();
         id
     }

@@ -7,7 +7,8 @@ use std::{
 
 use shared::{
     domain::{
-        Actor, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId, TenantId, UserId,
+        Actor, ExecutionId, ExecutionMode, FunctionId, JsonText, Plan, RequestId, Role, TenantId,
+        UserId,
     },
     queue::{JobKind, Signals},
     store::{Db, StoreError, call},
@@ -93,12 +94,14 @@ impl Calls {
         let mut tx = self.db.begin().await?;
         let call = call::NewCalls {
             function,
+            least_role: Role::Viewer,
             mode: ExecutionMode::Async,
             calls: &[(ExecutionId::new(), JsonText::parse("{}".to_owned()).unwrap())],
             cause: RequestId::new().into(),
             terms: call::Terms::default(),
         };
-        assert!(call::accept(&mut tx, actor, &call).await?.is_some());
+        let accepted = call::accept(&mut tx, actor, &call).await?;
+        assert!(accepted.is_some_and(|(_, accepted)| accepted.is_some()));
         tx.commit().await?;
         self.signals.jobs_pushed(&[JobKind::Execute]);
         Ok(())

@@ -19,6 +19,7 @@ begin
     insert into tenant (id, name, plan) values (tenant_id, 't', plan) on conflict do nothing;
     insert into user_account (id, realm_id, email, name, password_hash)
     values (user_id, '00000000-0000-0000-0000-000000000000', user_id::text, 'u', '') on conflict do nothing;
+    insert into tenant_member (tenant_id, user_id, role) values (tenant_id, user_id, 'member') on conflict do nothing;
     insert into project (id, tenant_id, name, created_by)
     values (tenant_id, tenant_id, 'p', user_id) on conflict do nothing;
     insert into function (id, tenant_id, project_id, name, trigger, status, current_version, latest_version, created_by)

@@ -12,7 +12,7 @@ use shared::{
     config::{FetchSettings, Location, PayloadLimits, Retention, Secret},
     domain::{
         Actor, BuildId, Email, ExecutionId, ExecutionMode, FunctionId, FunctionName, JsonText,
-        NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Runtime,
+        NetworkAccess, PersonName, Plan, ProjectName, RequestId, RetryPolicy, Role, Runtime,
         SourceBundle, SourceLimits, Trigger, Variables, VersionSettings,
     },
     metrics::Metrics,
@@ -321,11 +321,13 @@ impl Fixture {
         let call = call::NewCalls {
             calls: &[(id, JsonText::parse(input.to_owned()).unwrap())],
             function,
+            least_role: Role::Viewer,
             mode: ExecutionMode::Async,
             cause: RequestId::new().into(),
             terms: call::Terms::default(),
         };
-        assert!(call::accept(&mut tx, self.actor, &call).await.unwrap().is_some());
+        let (_, accepted) = call::accept(&mut tx, self.actor, &call).await.unwrap().unwrap();
+        assert!(accepted.is_some());
         tx.commit().await.unwrap();
         self.signals.jobs_pushed(JobKind::ALL);
         id

@@ -11,12 +11,14 @@ use test_support::{Fault, Proxy};
 
 use crate::fixture::{Fixture, HELLO, RunningWorker, SLEEPER};
 
-/// The work is done and nothing is written.
-const AFTER_RUN: &[&str] = &["q.settle"];
-/// Everything is written but for the last word.
+/// The call is run and nothing is written.
+const AFTER_RUN: &[&str] = &["settled as materialized"];
+/// Everything of a call is written in one statement: the one that carries the output.
+const WITH_OUTCOME: &[&str] = &["settled as materialized", "Hello, you!"];
+/// The build is done and nothing is written.
+const AFTER_BUILD: &[&str] = &["q.settle"];
+/// Everything of a build is written but for the last word.
 const BEFORE_COMMIT: &[&str] = &["q.settle", "COMMIT"];
-/// The same of a call, which is written in one statement: the one that carries the output.
-const WITH_OUTCOME: &[&str] = &["q.settle", "Hello, you!"];
 
 #[tokio::test]
 async fn an_execution_whose_worker_died_after_loading_completes_once() {
@@ -157,7 +159,7 @@ async fn a_call_whose_commit_went_through_unheard_is_recorded_once() {
 
 #[tokio::test]
 async fn a_build_whose_worker_is_lost_after_the_run_is_built_again_and_ends_once() {
-    let ended = Fixture::new().await.build_that_meets(AFTER_RUN, Fault::Silence).await;
+    let ended = Fixture::new().await.build_that_meets(AFTER_BUILD, Fault::Silence).await;
     assert_eq!(ended, ("succeeded".to_owned(), "active".to_owned(), 1));
 }
 

@@ -117,8 +117,8 @@ pub async fn accept(
         Start::After(delay) => (Some(delay.as_secs_f64()), None),
         Start::At(moment) => (None, Some(moment)),
     };
-    let roles: Vec<_> = Role::ALL.iter().filter(|role| role.covers(new.least_role)).collect();
-    let roles: Vec<_> = roles.into_iter().map(|role| role.as_str().to_owned()).collect();
+    let roles = Role::ALL.iter().filter(|role| role.covers(new.least_role));
+    let roles: Vec<_> = roles.map(|role| role.as_str().to_owned()).collect();
     let row = sqlx::query_file!(
         "src/store/call_accept.sql",
         &ids,

@@ -196,6 +196,10 @@ impl Db {
         self.platform.session().await
     }
 
+    pub(super) async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
+        self.platform.connection().await
+    }
+
     pub(super) async fn session_for(&self, tenant: TenantId) -> Result<Session, sqlx::Error> {
         let mut session = self.tenants().await?.session().await?;
         session.act_for(tenant).await?;

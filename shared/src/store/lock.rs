@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
 use super::{Db, StoreError};
@@ -37,7 +37,7 @@ pub(super) async fn lock(db: &Db, number: i64) -> Result<SessionLock, StoreError
 }
 
 async fn connect(db: &Db) -> Result<PgConnection, StoreError> {
-    let mut connection = PgConnection::connect_with(db.options()).await?;
+    let mut connection = db.connection().await?;
     // A machine that is gone closes nothing: the server ends a session that says nothing any more.
     sqlx::query!("set idle_session_timeout = '5s'").execute(&mut connection).await?;
     Ok(connection)

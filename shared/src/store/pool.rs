@@ -78,6 +78,12 @@ impl Pool {
         Ok(Session { object: Some(object), unfinished: Unfinished::Nothing })
     }
 
+    /// A connection that is nobody else's and not counted, for who keeps it long.
+    pub(super) async fn connection(&self) -> Result<PgConnection, sqlx::Error> {
+        let connected = timeout(PATIENCE, self.sessions.manager().create()).await;
+        Ok(connected.map_err(|_| sqlx::Error::PoolTimedOut)??.connection)
+    }
+
     pub(super) fn options(&self) -> &PgConnectOptions {
         &self.sessions.manager().options
     }
